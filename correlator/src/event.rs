@@ -31,13 +31,11 @@ pub struct Signal(Cow<'static, str>);
 
 impl Signal {
     /// A signal known when tapio was built.
-    #[must_use]
     pub const fn new(name: &'static str) -> Self {
         Self(Cow::Borrowed(name))
     }
 
     /// The dotted name.
-    #[must_use]
     pub fn name(&self) -> &str {
         &self.0
     }
@@ -104,7 +102,6 @@ pub enum Outcome {
 
 impl Outcome {
     /// The outcome of a connect that ended with this errno; zero means our side closed it.
-    #[must_use]
     pub const fn of_connect_errno(errno: u16) -> Self {
         match errno {
             0 => Self::Aborted,
@@ -117,7 +114,6 @@ impl Outcome {
     }
 
     /// The label value of this outcome.
-    #[must_use]
     pub const fn label(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -150,7 +146,7 @@ impl fmt::Display for Peer {
 pub mod signals {
     use super::Signal;
 
-    /// Gauge, bytes: what the memory cgroup is charged (memory.current, usage_in_bytes).
+    /// Gauge, bytes: what the memory cgroup is charged (`memory.current`, `usage_in_bytes`).
     pub const MEMORY_USAGE: Signal = Signal::new("memory.usage");
     /// Gauge, bytes: charged memory that reclaim cannot free (usage less file pages and reclaimable slab).
     pub const MEMORY_UNRECLAIMABLE: Signal = Signal::new("memory.unreclaimable");
@@ -170,7 +166,7 @@ pub mod signals {
     pub const CPU_THROTTLED_PERIODS: Signal = Signal::new("cpu.throttled_periods");
     /// Count, nanoseconds spent throttled.
     pub const CPU_THROTTLED: Signal = Signal::new("cpu.throttled");
-    /// Span: a TCP connect, SYN_SENT to ESTABLISHED or to its failure.
+    /// Span: a TCP connect, `SYN_SENT` to `ESTABLISHED` or to its failure.
     pub const TCP_CONNECT: Signal = Signal::new("tcp.connect");
     /// Fact `Exec`.
     pub const PROCESS_EXEC: Signal = Signal::new("process.exec");

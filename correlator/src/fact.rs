@@ -47,7 +47,7 @@ pub enum Fact {
     },
 }
 
-/// From `oom/mark_victim` (mm/oom_kill.c). The tracepoint runs in the killer's context; all fields are the victim's.
+/// From `oom/mark_victim` (`mm/oom_kill.c`). The tracepoint runs in the killer's context; all fields are the victim's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OomKill {
     /// Victim's process id on the host.

@@ -90,7 +90,6 @@ pub enum Scope {
 
 impl Subject {
     /// The scope whose history holds this subject's events.
-    #[must_use]
     pub fn scope(&self) -> Scope {
         match self {
             Self::Container(id) | Self::Pod(id) if id.uid.is_empty() => {
@@ -107,7 +106,6 @@ impl Subject {
     }
 
     /// The container id, when the subject is a container.
-    #[must_use]
     pub fn container_id(&self) -> Option<&Arc<str>> {
         match self {
             Self::Container(id) => id.container_id.as_ref(),
@@ -118,7 +116,6 @@ impl Subject {
 
 impl PodIdentity {
     /// `namespace/pod`, or `pod <uid>` while the API has not named it.
-    #[must_use]
     pub fn pod_label(&self) -> String {
         match (&self.namespace, &self.pod) {
             (Some(namespace), Some(pod)) => format!("{namespace}/{pod}"),
@@ -128,7 +125,6 @@ impl PodIdentity {
     }
 
     /// The container's name, or the first twelve characters of its id.
-    #[must_use]
     pub fn container_label(&self) -> String {
         match (&self.container, &self.container_id) {
             (Some(name), _) => name.to_string(),

@@ -3,15 +3,33 @@
 //! Everything here is pure. Time comes in as an argument, nothing reads a file, a clock, the network or randomness, and
 //! no result depends on hash order, so that a recording replayed anywhere gives the same insights byte for byte.
 
+mod batch;
+pub mod breaker;
+pub mod detector;
+mod engine;
 pub mod event;
 pub mod fact;
+pub mod history;
 pub mod identity;
+pub mod insight;
+mod lifecycle;
+pub mod series;
 pub mod time;
+pub mod window;
+pub mod world;
 
+pub use breaker::{Breaker, BreakerConfig, BreakerState};
+pub use detector::{Detector, Verdict};
+pub use engine::{Engine, Stats};
 pub use event::{Body, Event, Histogram, Outcome, Peer, Signal, signals};
 pub use fact::{
     Condition, ContainerRole, ContainerState, ContainerStatus, Exec, Exit, Fact, Gap, KubeEvent, NodeState, OomKill,
     PodState, Termination,
 };
+pub use history::{Failure, History, Spans};
 pub use identity::{HostProcess, Owner, PodIdentity, Scope, Subject};
+pub use insight::{Evidence, Insight, Prediction, Remedy, Risk, Severity, Source, Status};
+pub use series::{Bucket, REACH, Series};
 pub use time::Timestamp;
+pub use window::{ContainerView, RunView, Window};
+pub use world::{Loss, Pod, TERMINATION_REACH, World};

@@ -1,0 +1,249 @@
+//! The engine: events in, batches, histories, windows, verdicts, insights out.
+//!
+//! Detectors run on the ticks that `advance` is given, never on batch boundaries, so the batch size changes what is
+//! moved at once and nothing that is said.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::batch::Batcher;
+use crate::detector::{Detector, Verdict};
+use crate::event::{Body, Event, Outcome};
+use crate::fact::Gap;
+use crate::history::History;
+use crate::identity::{Scope, Subject};
+use crate::insight::Insight;
+use crate::lifecycle::Lifecycle;
+use crate::time::Timestamp;
+use crate::window::{NAMING_GRACE, Run, Track, Window};
+use crate::world::World;
+
+/// Most scopes with a history.
+const MAX_SCOPES: usize = 100_000;
+/// Most containers remembered in one scope; a crash loop makes a new one each round.
+const MAX_RUNS: usize = 64;
+/// Every scope is looked at this often; one where a fact or a failure came in, on the next tick.
+const ROUND: Duration = Duration::from_secs(1);
+
+/// Turns events into insights.
+pub struct Engine {
+    detectors: Vec<Box<dyn Detector>>,
+    batcher: Batcher,
+    tracks: BTreeMap<Scope, Track>,
+    world: World,
+    life: Lifecycle,
+    urgent: BTreeSet<Scope>,
+    last_round: Option<Timestamp>,
+    stats: Stats,
+}
+
+/// What the engine did so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Events pushed.
+    pub events: u64,
+    /// Events that came too late or beyond a bound and were not remembered.
+    pub refused: u64,
+    /// Batches moved.
+    pub batches: u64,
+    /// Insights opened.
+    pub insights: u64,
+    /// Insights opened that join kernel and Kubernetes evidence.
+    pub correlations: u64,
+    /// Pods the API server told of.
+    pub pods: u64,
+}
+
+impl Engine {
+    /// An engine with these detectors that moves at most `batch_size` events at once (at least 1).
+    pub fn new(detectors: Vec<Box<dyn Detector>>, batch_size: usize) -> Self {
+        Self {
+            detectors,
+            batcher: Batcher::new(batch_size),
+            tracks: BTreeMap::new(),
+            world: World::default(),
+            life: Lifecycle::default(),
+            urgent: BTreeSet::new(),
+            last_round: None,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Takes an event in.
+    pub fn push(&mut self, event: Event) {
+        self.stats.events += 1;
+        if let Some(batch) = self.batcher.push(event) {
+            self.apply(batch);
+        }
+    }
+
+    /// Moves time on to `now` and gives back what is to be said. Call it every 100 ms.
+    pub fn advance(&mut self, now: Timestamp) -> Vec<Insight> {
+        let batch = self.batcher.take();
+        if !batch.is_empty() {
+            self.apply(batch);
+        }
+        let full = self
+            .last_round
+            .is_none_or(|last| now < last || now.since(last) >= ROUND);
+        let urgent = std::mem::take(&mut self.urgent);
+        let due: Vec<Scope> = if full {
+            self.tracks.keys().cloned().collect()
+        } else {
+            urgent.into_iter().collect()
+        };
+        let mut said = Vec::new();
+        for scope in &due {
+            self.look_at(now, scope, &mut said);
+        }
+        if full {
+            self.last_round = Some(now);
+            said.extend(self.life.expire(now));
+            self.forget(now);
+        }
+        for insight in said
+            .iter()
+            .filter(|insight| insight.status == crate::insight::Status::Opened)
+        {
+            self.stats.insights += 1;
+            self.stats.correlations += u64::from(insight.is_correlation());
+        }
+        said
+    }
+
+    /// What was done so far.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            pods: self.world.pod_count() as u64,
+            refused: self.stats.refused + self.life.refused(),
+            ..self.stats
+        }
+    }
+
+    /// The insights that are open, as they were last said.
+    pub fn open(&self) -> impl Iterator<Item = &Insight> {
+        self.life.open()
+    }
+
+    /// What is known beyond single pods.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    fn apply(&mut self, batch: Vec<Event>) {
+        self.stats.batches += 1;
+        for event in batch {
+            let scope = event.subject.scope();
+            for named in self.world.apply(&event) {
+                self.life.rename(&scope, &named.id, &named.name);
+            }
+            if is_urgent(&event.body) {
+                self.urgent.insert(scope.clone());
+            }
+            if !self.remember(scope, event) {
+                self.stats.refused += 1;
+            }
+        }
+    }
+
+    fn remember(&mut self, scope: Scope, event: Event) -> bool {
+        if self.tracks.len() >= MAX_SCOPES && !self.tracks.contains_key(&scope) {
+            return false;
+        }
+        let track = self.tracks.entry(scope).or_insert_with(|| Track {
+            subject: event.subject.clone(),
+            own: History::default(),
+            containers: BTreeMap::new(),
+        });
+        let (Subject::Container(identity), Some(id)) = (&event.subject, event.subject.container_id()) else {
+            track.subject = event.subject.clone();
+            return track.own.add(event);
+        };
+        let (identity, id) = (identity.clone(), id.clone());
+        if track.containers.len() >= MAX_RUNS && !track.containers.contains_key(&id) {
+            forget_oldest(&mut track.containers);
+        }
+        let run = track.containers.entry(id).or_insert_with(|| Run {
+            identity: identity.clone(),
+            history: History::default(),
+        });
+        run.identity = identity;
+        run.history.add(event)
+    }
+
+    fn look_at(&mut self, now: Timestamp, scope: &Scope, said: &mut Vec<Insight>) {
+        let Some(track) = self.tracks.get(scope) else { return };
+        let window = Window::new(now, scope, track, &self.world);
+        for detector in &self.detectors {
+            let mut verdict = detector.detect(&window);
+            if let Verdict::Found(found) = &mut verdict {
+                for insight in found {
+                    insight.blind = blind(&self.world, detector.needs());
+                }
+            }
+            said.extend(self.life.observe(now, scope, detector.id(), detector.hold(), verdict));
+        }
+        if track.containers.values().any(|run| is_waiting_for_a_name(now, run)) {
+            self.urgent.insert(scope.clone());
+        }
+    }
+
+    fn forget(&mut self, now: Timestamp) {
+        self.world.forget(now);
+        let world = &self.world;
+        self.tracks.retain(|scope, track| {
+            track.containers.retain(|_, run| run.history.forget(now));
+            let alive = track.own.forget(now) || !track.containers.is_empty();
+            alive || matches!(scope, Scope::Pod(uid) if world.pod(uid).is_some()) || *scope == Scope::Cluster
+        });
+    }
+}
+
+/// Facts and failures are looked at on the next tick; measurements wait for the round.
+fn is_urgent(body: &Body) -> bool {
+    match body {
+        Body::Fact(_) => true,
+        Body::Span { outcome, .. } => *outcome != Outcome::Ok,
+        Body::Gauge(_) | Body::Count(_) | Body::Histogram(_) => false,
+    }
+}
+
+fn is_waiting_for_a_name(now: Timestamp, run: &Run) -> bool {
+    let age = run.history.first().map_or(Duration::ZERO, |first| now.since(first));
+    run.identity.container.is_none() && age < NAMING_GRACE
+}
+
+fn forget_oldest(runs: &mut BTreeMap<Arc<str>, Run>) {
+    let oldest = runs
+        .iter()
+        .min_by_key(|(_, run)| run.history.last())
+        .map(|(id, _)| id.clone());
+    if let Some(id) = oldest {
+        runs.remove(&id);
+    }
+}
+
+/// What a detector that needs these sources may have missed.
+fn blind(world: &World, needs: &[&str]) -> Vec<Gap> {
+    let is_needed = |source: &str| {
+        needs
+            .iter()
+            .any(|need| source == *need || need.starts_with(&format!("{source}/")))
+    };
+    let gaps = world
+        .gaps()
+        .map(|(_, gap)| gap)
+        .filter(|gap| is_needed(&gap.source))
+        .cloned();
+    let losses = world
+        .losses()
+        .filter(|((source, _), _)| is_needed(source) || &**source == "queue");
+    let lost = losses.map(|((source, reason), loss)| Gap {
+        source: source.clone(),
+        what: format!("{} events", loss.count).into(),
+        why: reason.clone(),
+        fix: "the counts above are lower bounds".into(),
+    });
+    gaps.chain(lost).collect()
+}

@@ -1,0 +1,209 @@
+//! What a detector looks at: five minutes of one scope, its containers grouped by name, and the world around it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::Signal;
+use crate::fact::{ContainerState, Fact, Termination};
+use crate::history::{Failure, History};
+use crate::identity::{PodIdentity, Scope, Subject};
+use crate::series::Series;
+use crate::time::Timestamp;
+use crate::world::{Pod, World};
+
+/// The kernel often sees a container before the API server has named it. Nothing is said of it for this long.
+pub const NAMING_GRACE: Duration = Duration::from_millis(1_200);
+
+/// Everything remembered of one scope.
+#[derive(Debug, Clone)]
+pub(crate) struct Track {
+    pub(crate) subject: Subject,
+    pub(crate) own: History,
+    pub(crate) containers: BTreeMap<Arc<str>, Run>,
+}
+
+/// One container from start to end: a restart makes another.
+#[derive(Debug, Clone)]
+pub(crate) struct Run {
+    pub(crate) identity: Arc<PodIdentity>,
+    pub(crate) history: History,
+}
+
+/// A view of one scope at one moment.
+#[derive(Debug)]
+pub struct Window<'a> {
+    now: Timestamp,
+    scope: &'a Scope,
+    track: &'a Track,
+    world: &'a World,
+    containers: Vec<ContainerView<'a>>,
+}
+
+/// A container of the pod, through all its restarts.
+#[derive(Debug)]
+pub struct ContainerView<'a> {
+    /// All names that are known; the container id is that of the newest run.
+    pub identity: Arc<PodIdentity>,
+    /// As the API server last told it.
+    pub state: Option<&'a ContainerState>,
+    /// How it ended before, by the API server, oldest first.
+    pub terminations: Vec<&'a Termination>,
+    /// What the kernel and the cgroup files said of each run, oldest first.
+    pub runs: Vec<RunView<'a>>,
+}
+
+/// One run of a container.
+#[derive(Debug, Clone, Copy)]
+pub struct RunView<'a> {
+    /// Container id.
+    pub id: &'a str,
+    /// What was seen of it.
+    pub history: &'a History,
+}
+
+impl<'a> Window<'a> {
+    pub(crate) fn new(now: Timestamp, scope: &'a Scope, track: &'a Track, world: &'a World) -> Self {
+        let containers = group(now, scope, track, world);
+        Self {
+            now,
+            scope,
+            track,
+            world,
+            containers,
+        }
+    }
+
+    /// This moment.
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// What is looked at.
+    pub fn scope(&self) -> &Scope {
+        self.scope
+    }
+
+    /// Who is looked at, with all names that are known.
+    pub fn subject(&self) -> Subject {
+        match self.pod() {
+            Some(pod) => Subject::Pod(pod.identity.clone()),
+            None => self.track.subject.clone(),
+        }
+    }
+
+    /// The pod as the API server told it.
+    pub fn pod(&self) -> Option<&'a Pod> {
+        match self.scope {
+            Scope::Pod(uid) => self.world.pod(uid),
+            _ => None,
+        }
+    }
+
+    /// What was said of the scope itself rather than of one of its containers.
+    pub fn own(&self) -> &'a History {
+        &self.track.own
+    }
+
+    /// The containers, in the order of their names.
+    pub fn containers(&self) -> &[ContainerView<'a>] {
+        &self.containers
+    }
+
+    /// The rest of the world.
+    pub fn world(&self) -> &'a World {
+        self.world
+    }
+}
+
+impl<'a> ContainerView<'a> {
+    /// The subject of an insight about this container.
+    pub fn subject(&self) -> Subject {
+        Subject::Container(self.identity.clone())
+    }
+
+    /// Tells this container from its siblings: its name, or its id while it has none.
+    pub fn key(&self) -> &str {
+        let id = &self.identity;
+        id.container
+            .as_deref()
+            .or(id.container_id.as_deref())
+            .unwrap_or_default()
+    }
+
+    /// A signal of the newest run.
+    pub fn series(&self, signal: &Signal) -> Option<&'a Series> {
+        self.runs.last()?.history.series(signal)
+    }
+
+    /// The facts of all runs, oldest run first.
+    pub fn facts(&self) -> impl Iterator<Item = &'a (Timestamp, Fact)> {
+        self.runs.iter().flat_map(|run| run.history.facts())
+    }
+
+    /// The failed spans of all runs, oldest run first.
+    pub fn failures(&self, signal: &Signal) -> Vec<&'a Failure> {
+        let spans = self.runs.iter().filter_map(|run| run.history.spans(signal));
+        spans.flat_map(|spans| &spans.failed).collect()
+    }
+}
+
+/// Groups the runs of a scope by container name, adds containers that only the API server knows, and leaves out what
+/// the API server may yet name.
+fn group<'a>(now: Timestamp, scope: &Scope, track: &'a Track, world: &'a World) -> Vec<ContainerView<'a>> {
+    let pod = match scope {
+        Scope::Pod(uid) => world.pod(uid),
+        _ => None,
+    };
+    let mut views: BTreeMap<Arc<str>, ContainerView<'a>> = BTreeMap::new();
+    for container in pod.iter().flat_map(|pod| &pod.state.containers) {
+        views.insert(container.name.clone(), stated(pod, container));
+    }
+    let mut runs: Vec<_> = track.containers.iter().collect();
+    runs.sort_by_key(|(id, run)| (run.history.first(), *id));
+    for (id, run) in runs {
+        let name = pod.and_then(|pod| pod.name_of(id)).or(run.identity.container.as_ref());
+        let age = run.history.first().map_or(Duration::ZERO, |first| now.since(first));
+        if name.is_none() && world.knows_kubernetes() && age < NAMING_GRACE && matches!(scope, Scope::Pod(_)) {
+            continue;
+        }
+        let identity = named(pod, &run.identity, name);
+        let view = views
+            .entry(name.unwrap_or(id).clone())
+            .or_insert_with(|| ContainerView {
+                identity: identity.clone(),
+                state: None,
+                terminations: Vec::new(),
+                runs: Vec::new(),
+            });
+        view.identity = identity;
+        view.runs.push(RunView {
+            id,
+            history: &run.history,
+        });
+    }
+    views.into_values().collect()
+}
+
+fn stated<'a>(pod: Option<&'a Pod>, container: &'a ContainerState) -> ContainerView<'a> {
+    let mut identity = pod.map_or_else(PodIdentity::default, |pod| (*pod.identity).clone());
+    identity.container = Some(container.name.clone());
+    identity.container_id = Some(container.id.clone()).filter(|id| !id.is_empty());
+    ContainerView {
+        identity: Arc::new(identity),
+        state: Some(container),
+        terminations: pod
+            .map(|pod| pod.terminations(&container.name).collect())
+            .unwrap_or_default(),
+        runs: Vec::new(),
+    }
+}
+
+fn named(pod: Option<&Pod>, from_event: &Arc<PodIdentity>, name: Option<&Arc<str>>) -> Arc<PodIdentity> {
+    let Some(pod) = pod else { return from_event.clone() };
+    Arc::new(PodIdentity {
+        container: name.cloned(),
+        container_id: from_event.container_id.clone(),
+        ..(*pod.identity).clone()
+    })
+}

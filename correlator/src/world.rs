@@ -1,0 +1,316 @@
+//! What holds now, beyond any one pod: the pods and nodes of the API server, their addresses, and what tapio cannot see.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::event::{Body, Event};
+use crate::fact::{ContainerState, ContainerStatus, Fact, Gap, NodeState, PodState, Termination};
+use crate::identity::{PodIdentity, Subject};
+use crate::series::REACH;
+use crate::time::Timestamp;
+
+/// Most terminations remembered a container.
+const MAX_TERMINATIONS: usize = 16;
+/// Most container ids remembered a pod; a crash loop makes a new one each round.
+const MAX_IDS: usize = 64;
+/// Terminations older than this are no news.
+pub const TERMINATION_REACH: Duration = Duration::from_secs(600);
+
+/// The latest state of everything that was stated.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    pods: BTreeMap<Arc<str>, Pod>,
+    nodes: BTreeMap<Arc<str>, NodeState>,
+    by_ip: BTreeMap<IpAddr, Arc<str>>,
+    gaps: BTreeMap<Arc<str>, (Timestamp, Gap)>,
+    losses: BTreeMap<(Arc<str>, Arc<str>), Loss>,
+}
+
+/// A pod as the API server last told it, with what it told before.
+#[derive(Debug, Clone, Default)]
+pub struct Pod {
+    /// Its names.
+    pub identity: Arc<PodIdentity>,
+    /// Its state.
+    pub state: PodState,
+    names: VecDeque<(Arc<str>, Arc<str>)>,
+    terminations: BTreeMap<Arc<str>, VecDeque<Termination>>,
+    gone: Option<Timestamp>,
+}
+
+/// Events a source lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loss {
+    /// How many, in all.
+    pub count: u64,
+    /// When the last were reported.
+    pub last: Timestamp,
+}
+
+/// A container id whose name has just become known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    pub(crate) id: Arc<str>,
+    pub(crate) name: Arc<str>,
+}
+
+impl World {
+    /// Takes in a fact; everything else is ignored. Gives back the container ids it put a name to.
+    pub(crate) fn apply(&mut self, event: &Event) -> Vec<Named> {
+        let Body::Fact(fact) = &event.body else {
+            return Vec::new();
+        };
+        match (fact, &event.subject) {
+            (Fact::Pod(state), Subject::Pod(identity)) => return self.pod_seen(identity, state),
+            (Fact::PodDeleted, Subject::Pod(identity)) => self.pod_gone(&identity.uid, event.at),
+            (Fact::Node(state), Subject::Node(name)) => {
+                self.nodes.insert(name.clone(), (**state).clone());
+            }
+            (Fact::NodeDeleted, Subject::Node(name)) => {
+                self.nodes.remove(name);
+            }
+            (Fact::Blind(gap), _) => {
+                self.gaps.insert(gap.source.clone(), (event.at, gap.clone()));
+            }
+            (Fact::Sighted { source }, _) => {
+                self.gaps.remove(source);
+            }
+            (Fact::Lost { source, reason, count }, _) => {
+                let key = (source.clone(), reason.clone());
+                let loss = self.losses.entry(key).or_insert(Loss {
+                    count: 0,
+                    last: event.at,
+                });
+                *loss = Loss {
+                    count: loss.count.saturating_add(*count),
+                    last: event.at,
+                };
+            }
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn pod_seen(&mut self, identity: &Arc<PodIdentity>, state: &PodState) -> Vec<Named> {
+        let pod = self.pods.entry(identity.uid.clone()).or_default();
+        for ip in pod.state.ips.drain(..) {
+            self.by_ip.remove(&ip);
+        }
+        pod.identity = identity.clone();
+        pod.gone = None;
+        let named = state
+            .containers
+            .iter()
+            .flat_map(|container| pod.container_seen(container))
+            .collect();
+        pod.state = state.clone();
+        if !state.host_network && !matches!(&*state.phase, "Succeeded" | "Failed") {
+            for ip in &state.ips {
+                self.by_ip.insert(*ip, identity.uid.clone());
+            }
+        }
+        named
+    }
+
+    fn pod_gone(&mut self, uid: &Arc<str>, at: Timestamp) {
+        if let Some(pod) = self.pods.get_mut(uid) {
+            pod.gone = Some(at);
+            for ip in &pod.state.ips {
+                if self.by_ip.get(ip) == Some(uid) {
+                    self.by_ip.remove(ip);
+                }
+            }
+        }
+    }
+
+    /// Forgets pods that went five minutes ago and losses as old.
+    pub(crate) fn forget(&mut self, now: Timestamp) {
+        let cutoff = now.minus(REACH);
+        self.pods.retain(|_, pod| pod.gone.is_none_or(|gone| gone >= cutoff));
+        self.losses.retain(|_, loss| loss.last >= cutoff);
+    }
+
+    /// A pod by uid.
+    pub fn pod(&self, uid: &str) -> Option<&Pod> {
+        self.pods.get(uid)
+    }
+
+    /// The pod that has this address now; never a hostNetwork pod.
+    pub fn pod_at(&self, ip: IpAddr) -> Option<&Pod> {
+        self.by_ip.get(&ip).and_then(|uid| self.pods.get(uid))
+    }
+
+    /// A node by name.
+    pub fn node(&self, name: &str) -> Option<&NodeState> {
+        self.nodes.get(name)
+    }
+
+    /// How many pods exist as far as the API server told.
+    pub fn pod_count(&self) -> usize {
+        self.pods.values().filter(|pod| pod.gone.is_none()).count()
+    }
+
+    /// What is not watched, since when, in the order of the sources' names.
+    pub fn gaps(&self) -> impl Iterator<Item = &(Timestamp, Gap)> {
+        self.gaps.values()
+    }
+
+    /// Losses of the last five minutes: (source, reason) and how many.
+    pub fn losses(&self) -> impl Iterator<Item = (&(Arc<str>, Arc<str>), &Loss)> {
+        self.losses.iter()
+    }
+
+    /// True once the API server told of any pod.
+    pub fn knows_kubernetes(&self) -> bool {
+        !self.pods.is_empty()
+    }
+}
+
+impl Pod {
+    /// The name of a container id, also of one that has ended.
+    pub fn name_of(&self, container_id: &str) -> Option<&Arc<str>> {
+        self.names
+            .iter()
+            .rev()
+            .find(|(id, _)| &**id == container_id)
+            .map(|(_, name)| name)
+    }
+
+    /// How a container ended so far, oldest first.
+    pub fn terminations(&self, container: &str) -> impl DoubleEndedIterator<Item = &Termination> {
+        self.terminations.get(container).into_iter().flatten()
+    }
+
+    fn container_seen(&mut self, container: &ContainerState) -> Vec<Named> {
+        let mut ended: Vec<&Termination> = container.last.iter().collect();
+        if let ContainerStatus::Terminated(termination) = &container.status {
+            ended.push(termination);
+        }
+        let mut named = Vec::new();
+        for id in ended
+            .iter()
+            .map(|termination| &termination.container_id)
+            .chain([&container.id])
+        {
+            if !id.is_empty() && self.name_of(id).is_none() {
+                self.names.push_back((id.clone(), container.name.clone()));
+                named.push(Named {
+                    id: id.clone(),
+                    name: container.name.clone(),
+                });
+            }
+        }
+        while self.names.len() > MAX_IDS {
+            self.names.pop_front();
+        }
+        let known = self.terminations.entry(container.name.clone()).or_default();
+        for termination in ended {
+            if !known.iter().any(|other| is_same(other, termination)) {
+                known.push_back(termination.clone());
+            }
+        }
+        while known.len() > MAX_TERMINATIONS {
+            known.pop_front();
+        }
+        named
+    }
+}
+
+/// One end of a container is told twice: as `state.terminated` and later as `lastState.terminated`.
+fn is_same(a: &Termination, b: &Termination) -> bool {
+    a.finished == b.finished && a.container_id == b.container_id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::signals;
+
+    fn seen(state: PodState) -> Event {
+        let identity = PodIdentity {
+            uid: "u".into(),
+            ..Default::default()
+        };
+        Event {
+            at: Timestamp::from_secs(1),
+            subject: Subject::Pod(identity.into()),
+            signal: signals::KUBE_POD,
+            body: Body::Fact(Fact::Pod(Box::new(state))),
+        }
+    }
+
+    fn ended(id: &str) -> Termination {
+        Termination {
+            container_id: id.into(),
+            finished: Some(Timestamp::from_secs(5)),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn one_end_told_as_state_and_as_last_state_is_one_end() {
+        let mut world = World::default();
+        let container = ContainerState {
+            name: "app".into(),
+            id: "c1".into(),
+            ..Default::default()
+        };
+        let now = ContainerState {
+            status: ContainerStatus::Terminated(ended("c1")),
+            ..container.clone()
+        };
+        let later = ContainerState {
+            id: "c2".into(),
+            last: Some(ended("c1")),
+            ..container
+        };
+        for container in [now, later] {
+            world.apply(&seen(PodState {
+                containers: vec![container],
+                ..Default::default()
+            }));
+        }
+        let pod = world.pod("u").expect("pod");
+        assert_eq!(pod.terminations("app").count(), 1);
+        assert_eq!(pod.name_of("c2").map(|name| &**name), Some("app"));
+    }
+
+    #[test]
+    fn the_address_of_a_host_network_pod_is_nobodys() {
+        let ip: IpAddr = [10, 0, 0, 1].into();
+        let mut world = World::default();
+        for (host_network, found) in [(false, true), (true, false)] {
+            world.apply(&seen(PodState {
+                ips: vec![ip],
+                host_network,
+                ..Default::default()
+            }));
+            assert_eq!(world.pod_at(ip).is_some(), found);
+        }
+    }
+
+    #[test]
+    fn a_gap_closes_when_its_source_sees_again() {
+        let mut world = World::default();
+        let gap = Gap {
+            source: "k8s/pods".into(),
+            what: "pods".into(),
+            why: "403".into(),
+            fix: "RBAC".into(),
+        };
+        let fact = |fact| Event {
+            at: Timestamp::from_secs(1),
+            subject: Subject::Cluster,
+            signal: signals::SELF_SIGHT,
+            body: Body::Fact(fact),
+        };
+        world.apply(&fact(Fact::Blind(gap)));
+        assert_eq!(world.gaps().count(), 1);
+        world.apply(&fact(Fact::Sighted {
+            source: "k8s/pods".into(),
+        }));
+        assert_eq!(world.gaps().count(), 0);
+    }
+}
