@@ -1,8 +1,24 @@
 //! Whose process is this: cgroup id or pid to container, container to pod, pod to workload.
+//!
+//! The kernel names a task by the ids of its cgroups, the cgroup tree gives their paths, the path gives container id and
+//! pod uid, and the API server's names are added when they come.
+
+mod evidence;
+mod index;
+mod map;
+mod names;
+pub mod path;
+mod procfs;
+mod resident;
+mod scan;
+mod tree;
 
 use std::path::PathBuf;
 
-use correlator::{Owner, Subject};
+use correlator::Owner;
+
+pub use map::{ContainerCgroup, PidMap, Stats};
+pub use tree::{Hierarchy, Layout};
 
 /// Where the process and cgroup file systems are mounted.
 #[derive(Debug, Clone)]
@@ -30,6 +46,7 @@ pub struct Task<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct PodNames {
     /// Pod uid as in the cgroup path (for a static pod the value of the `kubernetes.io/config.mirror` annotation too).
+    /// The first one is the uid that identities carry.
     pub uids: Vec<String>,
     /// Namespace.
     pub namespace: String,
@@ -41,28 +58,4 @@ pub struct PodNames {
     pub owner: Option<Owner>,
     /// Container id (without `containerd://`) and container name.
     pub containers: Vec<(String, String)>,
-}
-
-/// The map.
-#[derive(Debug)]
-pub struct PidMap;
-
-impl PidMap {
-    /// A map that reads under `roots` and keeps at most `capacity` bytes.
-    #[must_use]
-    pub fn new(_roots: Roots, _capacity: u64) -> Self {
-        Self
-    }
-
-    /// Who a task is: the container its cgroup belongs to, or an honest host process. Never guesses.
-    #[must_use]
-    pub fn subject_of(&self, _task: &Task<'_>) -> Subject {
-        Subject::Cluster
-    }
-
-    /// Learns or refreshes a pod's names.
-    pub fn learn_pod(&self, _pod: PodNames) {}
-
-    /// Marks a pod gone; it stays resolvable for five minutes.
-    pub fn forget_pod(&self, _uid: &str) {}
 }

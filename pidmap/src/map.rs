@@ -1,0 +1,265 @@
+//! The map itself: from the cgroup ids and the pid in a kernel record to a subject.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Instant;
+
+use correlator::{HostProcess, PodIdentity, Subject};
+
+use crate::index::{Index, Occupant};
+use crate::names::Names;
+use crate::procfs;
+use crate::resident::Register;
+use crate::scan::Scan;
+use crate::tree::{CgroupKey, Hierarchy, Layout};
+use crate::{PodNames, Roots, Task};
+
+/// Id of a hierarchy's root cgroup: the first node of its kernfs.
+pub(crate) const ROOT_ID: u64 = 1;
+
+/// Which container, pod or host process a task is. Thread-safe; share it by `Arc`.
+///
+/// A known container costs a look into the index and a reference count. An unknown cgroup id costs a walk of the cgroup
+/// trees, at most one per 100 ms, and a read of `/proc/<pid>/cgroup`.
+pub struct PidMap {
+    pub(crate) roots: Roots,
+    pub(crate) index: Index,
+    pub(crate) names: Names,
+    pub(crate) register: Register,
+    pub(crate) scan: Mutex<Scan>,
+    pub(crate) layout: RwLock<Layout>,
+    /// The root cgroup, of any hierarchy.
+    pub(crate) root: Arc<Occupant>,
+    /// A cgroup that nothing is known of.
+    nowhere: Arc<Occupant>,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    pub(crate) rescans: AtomicU64,
+}
+
+/// How the map is doing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Tasks answered from the index alone.
+    pub hits: u64,
+    /// Tasks that needed a rescan or `/proc`.
+    pub misses: u64,
+    /// Walks of the cgroup trees.
+    pub rescans: u64,
+    /// Cgroups held: alive, exited less than five minutes ago, and ids never found.
+    pub entries: usize,
+}
+
+/// A live container and where its cgroups are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerCgroup {
+    /// What is known of it now.
+    pub identity: Arc<PodIdentity>,
+    /// Its path in cgroup v2, relative to [`Layout::unified`] and starting with `/`.
+    pub unified: Option<Arc<str>>,
+    /// Its path in the v1 hierarchies, relative to [`Layout::memory`] and starting with `/`.
+    pub memory: Option<Arc<str>>,
+}
+
+/// What the index says of one of a task's cgroup ids.
+enum Sight {
+    /// The record has no id of this hierarchy.
+    NotGiven,
+    /// Never seen.
+    Unknown,
+    /// This lives there.
+    Known(Arc<Occupant>),
+}
+
+impl PidMap {
+    /// A map that reads under `roots` and keeps at most `capacity` bytes, half for cgroups and half for names.
+    #[must_use]
+    pub fn new(roots: Roots, capacity: u64) -> Self {
+        Self {
+            layout: RwLock::new(Layout::of(&roots.cgroup)),
+            roots,
+            index: Index::new(capacity / 2),
+            names: Names::new(capacity / 2),
+            register: Register::default(),
+            scan: Mutex::default(),
+            root: Arc::new(Occupant::host("/")),
+            nowhere: Arc::new(Occupant::host("")),
+            hits: AtomicU64::default(),
+            misses: AtomicU64::default(),
+            rescans: AtomicU64::default(),
+        }
+    }
+
+    /// Who a task is: the container its cgroup belongs to, or an honest host process. Never guesses.
+    ///
+    /// `/proc/<pid>/cgroup` is believed only where it agrees with the record's cgroup ids, so a reused pid names nobody;
+    /// a record without any id has just the pid to go by.
+    #[must_use]
+    pub fn subject_of(&self, task: &Task<'_>) -> Subject {
+        self.hit(task).unwrap_or_else(|| self.resolve(task, Instant::now()))
+    }
+
+    /// Learns or refreshes a pod's names. Containers found before are named at once.
+    pub fn learn_pod(&self, pod: PodNames) {
+        if let Some(named) = self.names.learn(pod) {
+            self.register.learn(&named);
+        }
+    }
+
+    /// Marks a pod gone; it stays resolvable for five minutes.
+    pub fn forget_pod(&self, uid: &str) {
+        self.names.forget(uid, Instant::now());
+    }
+
+    /// The containers that have a cgroup now, by uid and container id; walks the trees unless that was done in the last
+    /// 100 ms.
+    #[must_use]
+    pub fn containers(&self) -> Vec<ContainerCgroup> {
+        self.containers_at(Instant::now())
+    }
+
+    /// Counters since the map was made.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            hits: self.hits.load(Ordering::Relaxed),
+            misses: self.misses.load(Ordering::Relaxed),
+            rescans: self.rescans.load(Ordering::Relaxed),
+            entries: self.index.len(),
+        }
+    }
+
+    pub(crate) fn containers_at(&self, now: Instant) -> Vec<ContainerCgroup> {
+        self.rescan_if_due(now);
+        self.scan.lock().unwrap_or_else(PoisonError::into_inner).containers()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn subject_at(&self, task: &Task<'_>, now: Instant) -> Subject {
+        self.hit(task).unwrap_or_else(|| self.resolve(task, now))
+    }
+
+    fn hit(&self, task: &Task<'_>) -> Option<Subject> {
+        let subject = self.known(task)?;
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        Some(subject)
+    }
+
+    /// The answer of the index alone, when it is enough. Does not allocate for containers and pods.
+    fn known(&self, task: &Task<'_>) -> Option<Subject> {
+        let unified = self.sight(Hierarchy::Unified, task.unified);
+        if let Sight::Known(occupant) = &unified
+            && occupant.is_container()
+        {
+            return Some(self.subject(task, occupant));
+        }
+        match (unified, self.sight(Hierarchy::Memory, task.memory)) {
+            (_, Sight::Known(container)) if container.is_container() => Some(self.subject(task, &container)),
+            (Sight::Known(one), Sight::Known(other)) => Some(self.subject(task, better(&one, &other))),
+            (Sight::NotGiven, Sight::Known(only)) => Some(self.subject(task, &only)),
+            // Without its memory cgroup a hybrid host's record is not enough: where the runtime makes no v2 cgroup a
+            // container's tasks are in that of the runtime, or in the root.
+            (Sight::Known(only), Sight::NotGiven) if !self.has_memory_tree() => Some(self.subject(task, &only)),
+            _ => None,
+        }
+    }
+
+    fn sight(&self, hierarchy: Hierarchy, id: u64) -> Sight {
+        match id {
+            0 => Sight::NotGiven,
+            ROOT_ID => Sight::Known(Arc::clone(&self.root)),
+            id => self
+                .index
+                .get(&CgroupKey { hierarchy, id })
+                .map_or(Sight::Unknown, Sight::Known),
+        }
+    }
+
+    fn resolve(&self, task: &Task<'_>, now: Instant) -> Subject {
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        let unknown = self.unknown(task);
+        let scanned = !unknown.is_empty() && self.rescan_if_due(now);
+        if let Some(subject) = self.known(task) {
+            return subject;
+        }
+        if let Some(occupant) = self.by_pid(task) {
+            return self.subject(task, &occupant);
+        }
+        if scanned {
+            self.remember_as_host(&unknown);
+        }
+        let known = [(Hierarchy::Unified, task.unified), (Hierarchy::Memory, task.memory)].map(|(hierarchy, id)| {
+            match self.sight(hierarchy, id) {
+                Sight::Known(occupant) => occupant,
+                Sight::NotGiven | Sight::Unknown => Arc::clone(&self.nowhere),
+            }
+        });
+        self.subject(task, better(&known[0], &known[1]))
+    }
+
+    fn unknown(&self, task: &Task<'_>) -> Vec<CgroupKey> {
+        [(Hierarchy::Unified, task.unified), (Hierarchy::Memory, task.memory)]
+            .into_iter()
+            .filter(|&(hierarchy, id)| matches!(self.sight(hierarchy, id), Sight::Unknown))
+            .map(|(hierarchy, id)| CgroupKey { hierarchy, id })
+            .collect()
+    }
+
+    /// Ids that a walk just now did not find are of cgroups that are gone: no further walk for them.
+    fn remember_as_host(&self, unknown: &[CgroupKey]) {
+        for key in unknown {
+            if self.layout().tree(key.hierarchy).is_some() && self.index.get(key).is_none() {
+                self.index.insert(*key, Arc::clone(&self.nowhere));
+            }
+        }
+    }
+
+    fn subject(&self, task: &Task<'_>, occupant: &Occupant) -> Subject {
+        if let Some(resident) = &occupant.resident {
+            return resident.subject();
+        }
+        let comm = match task.comm {
+            "" if task.pid != 0 => procfs::comm(&self.roots.proc, task.pid).into(),
+            comm => comm.into(),
+        };
+        Subject::Process(Arc::new(HostProcess {
+            pid: task.pid,
+            comm,
+            cgroup: Arc::clone(&occupant.path),
+        }))
+    }
+
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn has_memory_tree(&self) -> bool {
+        self.layout
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .memory
+            .is_some()
+    }
+}
+
+impl fmt::Debug for PidMap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PidMap")
+            .field("roots", &self.roots)
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The one of two cgroups of a task that tells more; v2 when they tell as much.
+pub(crate) fn better<'a>(unified: &'a Arc<Occupant>, memory: &'a Arc<Occupant>) -> &'a Arc<Occupant> {
+    if memory.rank() > unified.rank() {
+        memory
+    } else {
+        unified
+    }
+}
+
+#[cfg(test)]
+mod tests;
