@@ -1,0 +1,263 @@
+//! Puts a probe's programs into the kernel, attaches them and reads what they send.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::LazyLock;
+
+use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya::programs::{BtfTracePoint, Iter, ProgramError};
+use aya::{Btf, Ebpf, EbpfLoader};
+use nix::unistd::{SysconfVar, sysconf};
+
+use crate::error::LoadError;
+use crate::probe::{Hook, Probe, Program};
+use crate::record::{BadRecord, Sighting};
+
+/// Bytes asked for in one read of an iterator; the kernel gives at most eight pages at a time.
+const READ_LEN: usize = 64 << 10;
+
+static PAGE_SIZE: LazyLock<u64> = LazyLock::new(|| {
+    let size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
+    size.and_then(|size| u64::try_from(size).ok()).unwrap_or(4096)
+});
+
+/// The running kernel's types, several megabytes of them: drop this once the probes are loaded.
+pub struct Kernel {
+    loader: EbpfLoader<'static>,
+    btf: Btf,
+}
+
+/// A probe at work. Dropping it detaches its programs.
+pub struct Loaded {
+    probe: &'static Probe,
+    ebpf: Ebpf,
+    ring: Option<RingBuf<MapData>>,
+    lost: PerCpuArray<MapData, u64>,
+    lost_told: Vec<u64>,
+    bad: BTreeMap<BadRecord, u64>,
+    /// Kept between reads of an iterator.
+    buffer: Vec<u8>,
+}
+
+impl Kernel {
+    /// Reads the running kernel's types from `/sys/kernel/btf/vmlinux`.
+    pub fn open() -> Result<Self, LoadError> {
+        let btf = Btf::from_sys_fs().map_err(LoadError::NoBtf)?;
+        let mut loader = EbpfLoader::new();
+        loader.override_global("page_size", &*PAGE_SIZE, false);
+        Ok(Self { loader, btf })
+    }
+
+    /// Gives the probes loaded from now on rings of this many bytes instead of their own size; a power of two, at least
+    /// one page. What does not fit until it is drained is lost and counted.
+    pub fn set_ring_len(&mut self, bytes: u32) {
+        self.loader.map_max_entries("records", bytes);
+    }
+
+    /// Loads and attaches all programs of a probe, or none.
+    pub fn load(&mut self, probe: &'static Probe) -> Result<Loaded, LoadError> {
+        let name = probe.name;
+        let mut ebpf = self.loader.load(probe.object).map_err(|source| LoadError::Object {
+            probe: name,
+            source: source.into(),
+        })?;
+        for program in probe.programs {
+            attach(&mut ebpf, probe, program, &self.btf)?;
+        }
+        // Maps are taken last: one that is dropped before the programs are loaded leaves them with a closed descriptor.
+        let ring = match ebpf.take_map("records") {
+            Some(map) => Some(RingBuf::try_from(map).map_err(|source| map_error(probe, "records", source))?),
+            None => None,
+        };
+        let lost = ebpf.take_map("lost").ok_or(LoadError::Missing {
+            probe: name,
+            part: "lost",
+        })?;
+        Ok(Loaded {
+            probe,
+            ebpf,
+            ring,
+            lost: PerCpuArray::try_from(lost).map_err(|source| map_error(probe, "lost", source))?,
+            lost_told: vec![0; probe.losses.len()],
+            bad: BTreeMap::new(),
+            buffer: Vec::new(),
+        })
+    }
+}
+
+fn map_error(probe: &Probe, map: &'static str, source: aya::maps::MapError) -> LoadError {
+    let probe = probe.name;
+    let source = Box::new(source);
+    LoadError::Map { probe, map, source }
+}
+
+fn attach(ebpf: &mut Ebpf, probe: &Probe, program: &Program, btf: &Btf) -> Result<(), LoadError> {
+    let missing = || LoadError::Missing {
+        probe: probe.name,
+        part: program.name,
+    };
+    let refused = |source: ProgramError| {
+        if let ProgramError::LoadError { verifier_log, .. } = &source {
+            tracing::debug!(program = program.name, %verifier_log, "The kernel refused a program.");
+        }
+        LoadError::Load {
+            program: program.name,
+            hook: program.hook.to_string(),
+            source: source.into(),
+        }
+    };
+    let inner = ebpf.program_mut(program.name).ok_or_else(missing)?;
+    match program.hook {
+        Hook::Tracepoint(name) => {
+            let tracepoint: &mut BtfTracePoint = inner.try_into().map_err(refused)?;
+            tracepoint.load(name, btf).map_err(refused)?;
+            let attached = tracepoint.attach();
+            attached.map(|_| ()).map_err(|source| attach_error(program, source))
+        }
+        Hook::Tasks => {
+            let iterator: &mut Iter = inner.try_into().map_err(refused)?;
+            iterator.load("task", btf).map_err(refused)
+        }
+    }
+}
+
+fn attach_error(program: &Program, source: ProgramError) -> LoadError {
+    LoadError::Attach {
+        program: program.name,
+        hook: program.hook.to_string(),
+        source: source.into(),
+    }
+}
+
+impl Loaded {
+    /// The probe's description.
+    #[must_use]
+    pub fn probe(&self) -> &'static Probe {
+        self.probe
+    }
+
+    /// True for a probe that gives something only when [`Loaded::sample`] is called.
+    #[must_use]
+    pub fn is_sampled(&self) -> bool {
+        self.probe.programs.iter().any(|program| program.hook == Hook::Tasks)
+    }
+
+    /// Hands over at most `most` records that wait in the ring; returns how many were taken, bad ones included.
+    pub fn drain(&mut self, most: usize, mut see: impl FnMut(Sighting)) -> usize {
+        let Some(ring) = &mut self.ring else { return 0 };
+        let mut taken = 0;
+        while taken < most
+            && let Some(record) = ring.next()
+        {
+            taken += 1;
+            believe(self.probe, &mut self.bad, &record, &mut see);
+        }
+        taken
+    }
+
+    /// Runs the probe's iterators once and hands over what they say. Takes about 0.5 us a process.
+    pub fn sample(&mut self, mut see: impl FnMut(Sighting)) -> Result<(), LoadError> {
+        for program in self.probe.programs.iter().filter(|program| program.hook == Hook::Tasks) {
+            let mut file = start_iterator(&mut self.ebpf, self.probe, program)?;
+            let end = read_to_end(&mut file, &mut self.buffer).map_err(|source| LoadError::Read {
+                probe: self.probe.name,
+                source,
+            })?;
+            for record in self.buffer[..end].chunks(self.probe.sample_len.max(1)) {
+                believe(self.probe, &mut self.bad, record, &mut see);
+            }
+        }
+        Ok(())
+    }
+
+    /// What was lost since this was last asked, by reason: full rings, and records that were not believed.
+    pub fn take_losses(&mut self) -> Vec<(String, u64)> {
+        let mut losses = Vec::new();
+        for (slot, reason) in (0..).zip(self.probe.losses) {
+            let Ok(counts) = self.lost.get(&slot, 0) else { continue };
+            let total = counts.iter().sum::<u64>();
+            let told = std::mem::replace(&mut self.lost_told[slot as usize], total);
+            losses.push(((*reason).to_owned(), total.saturating_sub(told)));
+        }
+        let bad = std::mem::take(&mut self.bad);
+        losses.extend(bad.into_iter().map(|(reason, count)| (reason.to_string(), count)));
+        losses.retain(|(_, count)| *count > 0);
+        losses
+    }
+}
+
+fn believe(probe: &Probe, bad: &mut BTreeMap<BadRecord, u64>, record: &[u8], see: &mut impl FnMut(Sighting)) {
+    match (probe.decode)(record) {
+        Ok(sighting) => see(sighting),
+        Err(reason) => *bad.entry(reason).or_default() += 1,
+    }
+}
+
+/// An iterator can be read once, so it is attached anew for every read.
+fn start_iterator(ebpf: &mut Ebpf, probe: &Probe, program: &Program) -> Result<File, LoadError> {
+    let missing = || LoadError::Missing {
+        probe: probe.name,
+        part: program.name,
+    };
+    let refused = |source| attach_error(program, source);
+    let inner = ebpf.program_mut(program.name).ok_or_else(missing)?;
+    let iterator: &mut Iter = inner.try_into().map_err(refused)?;
+    let id = iterator.attach().map_err(refused)?;
+    let link = iterator.take_link(id).map_err(refused)?;
+    link.into_file().map_err(|source| LoadError::Start {
+        probe: probe.name,
+        source,
+    })
+}
+
+/// Reads all there is to the front of `buffer`, growing it as needed, and returns the length. As `Read::read_to_end`, but
+/// goes on where the kernel pauses a long walk with EAGAIN.
+fn read_to_end(from: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let mut end = 0;
+    loop {
+        if buffer.len() - end < READ_LEN {
+            buffer.resize(end + READ_LEN, 0);
+        }
+        match from.read(&mut buffer[end..]) {
+            Ok(0) => return Ok(end),
+            Ok(read) => end += read,
+            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Gives one byte a read, and says EAGAIN in between.
+    struct Slow(Vec<u8>, bool);
+
+    impl Read for Slow {
+        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+            self.1 = !self.1;
+            if self.1 {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            let Some(byte) = self.0.pop() else { return Ok(0) };
+            to[0] = byte;
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn a_walk_that_the_kernel_pauses_is_read_to_its_end() {
+        let mut buffer = Vec::new();
+        assert_eq!(read_to_end(&mut Slow(vec![3, 2, 1], false), &mut buffer).ok(), Some(3));
+        assert_eq!(buffer[..3], [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_walk_longer_than_the_buffer_is_read_whole() {
+        let (long, mut buffer) = (vec![7; 3 * READ_LEN + 5], Vec::new());
+        assert_eq!(read_to_end(&mut &long[..], &mut buffer).ok(), Some(long.len()));
+        assert_eq!(buffer[..long.len()], long);
+    }
+}

@@ -1,0 +1,51 @@
+//! What a probe is: an object, the programs in it, and how its records are read.
+
+use std::fmt;
+
+use crate::record::{BadRecord, Sighting};
+
+/// A description of one probe; each folder of `src/` holds one.
+#[derive(Debug)]
+pub struct Probe {
+    /// Name of the folder, and of the source in gaps: `ebpf/<name>`.
+    pub name: &'static str,
+    /// What goes unseen without it, in words: `TCP connects`.
+    pub watches: &'static str,
+    /// The compiled object, aligned as the loader needs it.
+    pub object: &'static [u8],
+    /// The programs in the object.
+    pub programs: &'static [Program],
+    /// What the slots of the object's `lost` map count, in order; at most four.
+    pub losses: &'static [&'static str],
+    /// Size of a record, for programs that write them one after the other to an iterator's reader.
+    pub sample_len: usize,
+    /// Reads one record.
+    pub decode: fn(&[u8]) -> Result<Sighting, BadRecord>,
+}
+
+/// One program of a probe.
+#[derive(Debug)]
+pub struct Program {
+    /// Name of the function in the object.
+    pub name: &'static str,
+    /// Where it attaches.
+    pub hook: Hook,
+}
+
+/// Where a program attaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    /// A BTF tracepoint (Linux 5.5), by its name without the subsystem.
+    Tracepoint(&'static str),
+    /// The iterator over all tasks (Linux 5.8); it runs when it is read.
+    Tasks,
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tracepoint(name) => write!(f, "tp_btf/{name}"),
+            Self::Tasks => f.write_str("iter/task"),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The structs that Rust reads are laid out as the C structs in the committed objects say.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+mod btf;
+
+use std::mem::offset_of;
+
+use btf::{Layout, layout};
+use object::{Object, ObjectSection};
+use probes::Probe;
+use probes::memory::OomKillRecord;
+use probes::memory_sample::ResidentRecord;
+use probes::process::{ExecRecord, ExitRecord};
+use probes::record::Header;
+use probes::tcp_connect::TcpConnectRecord;
+
+fn in_object(probe: &Probe, name: &str) -> Layout {
+    let object = object::File::parse(probe.object).unwrap();
+    let section = object.section_by_name(".BTF").unwrap();
+    layout(section.data().unwrap(), name).unwrap_or_else(|| panic!("no {name} in {}", probe.name))
+}
+
+macro_rules! layout_of {
+    ($record:ty, $($member:ident),+) => {
+        Layout {
+            size: u32::try_from(size_of::<$record>()).unwrap(),
+            members: [$((stringify!($member).to_owned(), u32::try_from(offset_of!($record, $member)).unwrap())),+].into(),
+        }
+    };
+}
+
+#[test]
+fn the_header_is_the_same_in_every_object() {
+    let ours = layout_of!(
+        Header, magic, kind, version, len, ktime_ns, unified, memory, pid, ns_pid, comm
+    );
+    for probe in probes::all() {
+        assert_eq!(in_object(probe, "record_header"), ours, "{}", probe.name);
+    }
+}
+
+#[test]
+fn a_tcp_connect_is_laid_out_as_in_c() {
+    let ours = layout_of!(
+        TcpConnectRecord,
+        header,
+        took_ns,
+        local,
+        remote,
+        local_port,
+        remote_port,
+        error,
+        established,
+        unused
+    );
+    assert_eq!(in_object(&probes::tcp_connect::PROBE, "tcp_connect_record"), ours);
+}
+
+#[test]
+fn an_oom_kill_is_laid_out_as_in_c() {
+    let ours = layout_of!(
+        OomKillRecord,
+        header,
+        anon,
+        file,
+        shmem,
+        limit,
+        usage,
+        own_limit,
+        unused
+    );
+    assert_eq!(in_object(&probes::memory::PROBE, "oom_kill_record"), ours);
+}
+
+#[test]
+fn execs_and_exits_are_laid_out_as_in_c() {
+    let exec = layout_of!(ExecRecord, header, file);
+    let exit = layout_of!(ExitRecord, header, lived_ns, code, signal, unused);
+    assert_eq!(in_object(&probes::process::PROBE, "exec_record"), exec);
+    assert_eq!(in_object(&probes::process::PROBE, "exit_record"), exit);
+}
+
+#[test]
+fn a_memory_sample_is_laid_out_as_in_c() {
+    let ours = layout_of!(ResidentRecord, header, resident);
+    assert_eq!(in_object(&probes::memory_sample::PROBE, "resident_record"), ours);
+}
