@@ -24,7 +24,9 @@ impl Anchor {
     /// The anchor of this moment.
     #[must_use]
     pub fn take() -> Self {
-        let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from).unwrap_or_default();
+        let monotonic = clock_gettime(ClockId::CLOCK_MONOTONIC)
+            .map(Duration::from)
+            .unwrap_or_default();
         Self { wall: now(), monotonic }
     }
 
@@ -32,10 +34,8 @@ impl Anchor {
     #[must_use]
     pub fn wall_of(&self, monotonic_ns: u64) -> Timestamp {
         let stamp = Duration::from_nanos(monotonic_ns);
-        if stamp <= self.monotonic {
-            self.wall.minus(self.monotonic - stamp)
-        } else {
-            self.wall.plus(stamp - self.monotonic)
-        }
+        self.wall
+            .plus(stamp.saturating_sub(self.monotonic))
+            .minus(self.monotonic.saturating_sub(stamp))
     }
 }

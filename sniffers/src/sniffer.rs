@@ -15,6 +15,9 @@ pub trait Sniffer: Send {
     /// Short name, used in gaps and metrics: `ebpf`, `cgroup`, `k8s`.
     fn name(&self) -> &'static str;
 
+    /// What goes unseen without it, in words: `TCP connects, OOM kills`.
+    fn watches(&self) -> &'static str;
+
     /// Watches until `cx.stop` is cancelled. An `Err` is retried by the manager, unless it says that retrying is no use.
     async fn run(&mut self, cx: &Context) -> Result<(), SniffError>;
 }
@@ -85,7 +88,7 @@ impl EventSender {
         self.sight(at, Fact::Blind(gap));
     }
 
-    /// Says that the gap of this source is closed.
+    /// Says that a source watches: at its start, and when its gap is closed.
     pub fn sighted(&self, at: Timestamp, source: &str) {
         self.sight(at, Fact::Sighted { source: source.into() });
     }

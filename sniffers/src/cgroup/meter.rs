@@ -1,0 +1,214 @@
+//! Turns readings into events: gauges as they are, counters as how much they rose.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use correlator::{Body, Event, Signal, Subject, Timestamp, signals};
+use pidmap::ContainerCgroup;
+
+use super::reading::{Counter, Memory, Reading};
+
+/// The last reading of every container that had one.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    /// By container id.
+    last: BTreeMap<Arc<str>, Reading>,
+}
+
+impl Meter {
+    /// The events of one round of readings. Containers without a reading this time are forgotten.
+    pub(super) fn events(&mut self, at: Timestamp, readings: &[(ContainerCgroup, Reading)]) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut next = BTreeMap::new();
+        for (container, reading) in readings {
+            let identity = &container.identity;
+            let key = identity.container_id.clone().unwrap_or_default();
+            let mut say = |signal: Signal, body| {
+                let subject = Subject::Container(Arc::clone(identity));
+                events.push(Event {
+                    at,
+                    subject,
+                    signal,
+                    body,
+                });
+            };
+            if let Some(memory) = &reading.memory {
+                gauges(memory, &mut say);
+            }
+            if let Some(last) = self.last.get(&key) {
+                counts(last, reading, &mut say);
+            }
+            next.insert(key, *reading);
+        }
+        self.last = next;
+        events
+    }
+}
+
+fn gauges(memory: &Memory, say: &mut impl FnMut(Signal, Body)) {
+    say(signals::MEMORY_USAGE, Body::Gauge(memory.usage as f64));
+    if let Some(split) = memory.split {
+        say(signals::MEMORY_UNRECLAIMABLE, Body::Gauge(split.unreclaimable as f64));
+        say(signals::MEMORY_CACHE, Body::Gauge(split.cache as f64));
+    }
+    if let Some(limit) = memory.limit {
+        say(signals::MEMORY_LIMIT, Body::Gauge(limit as f64));
+    }
+}
+
+fn counts(last: &Reading, reading: &Reading, say: &mut impl FnMut(Signal, Body)) {
+    let mut say_rise = |signal, rise: Option<u64>| {
+        if let Some(rise) = rise.filter(|rise| *rise > 0) {
+            say(signal, Body::Count(rise));
+        }
+    };
+    say_rise(
+        signals::MEMORY_OOM_KILLS,
+        rise(last.oom_kills, reading.oom_kills, |kills| kills),
+    );
+    say_rise(
+        signals::CPU_USAGE,
+        rise(last.cpu_usage, reading.cpu_usage, |nanoseconds| nanoseconds),
+    );
+    let periods = rise(last.throttling, reading.throttling, |throttling| throttling.periods);
+    say_rise(signals::CPU_THROTTLED_PERIODS, periods);
+    let time = rise(last.throttling, reading.throttling, |throttling| throttling.time_ns);
+    say_rise(signals::CPU_THROTTLED, time);
+}
+
+/// How much a counter rose. One that fell was started anew with its cgroup, so all of it is new; the first reading, and
+/// one from another hierarchy than the last, only set the mark.
+fn rise<T>(last: Option<Counter<T>>, now: Option<Counter<T>>, count: impl Fn(T) -> u64) -> Option<u64> {
+    let (last, now) = (last?, now?);
+    if last.from != now.from {
+        return None;
+    }
+    let (last, now) = (count(last.value), count(now.value));
+    Some(now.checked_sub(last).unwrap_or(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use correlator::PodIdentity;
+    use pidmap::Hierarchy;
+
+    use super::super::cpu_stat::Throttling;
+    use super::super::memory_stat::Split;
+    use super::*;
+
+    fn container(id: &str) -> ContainerCgroup {
+        let identity = PodIdentity {
+            uid: "u-1".into(),
+            container_id: Some(id.into()),
+            ..PodIdentity::default()
+        };
+        ContainerCgroup {
+            identity: identity.into(),
+            unified: None,
+            memory: None,
+        }
+    }
+
+    fn v2<T>(value: T) -> Counter<T> {
+        let from = Hierarchy::Unified;
+        Counter { from, value }
+    }
+
+    fn kills(value: u64) -> Reading {
+        Reading {
+            oom_kills: Some(v2(value)),
+            ..Reading::default()
+        }
+    }
+
+    /// Signal and body of the events of each round of one container.
+    fn rounds(readings: &[Reading]) -> Vec<Vec<(Signal, Body)>> {
+        let mut meter = Meter::default();
+        let mut round = |reading: &Reading| {
+            let events = meter.events(Timestamp::from_secs(1), &[(container("c"), *reading)]);
+            events.into_iter().map(|event| (event.signal, event.body)).collect()
+        };
+        readings.iter().map(&mut round).collect()
+    }
+
+    #[test]
+    fn gauges_are_said_every_round_and_no_limit_is_not_said() {
+        let memory = Memory {
+            usage: 10,
+            split: Some(Split {
+                unreclaimable: 7,
+                cache: 3,
+            }),
+            limit: None,
+        };
+        let reading = Reading {
+            memory: Some(memory),
+            ..Reading::default()
+        };
+        let expected = vec![
+            (signals::MEMORY_USAGE, Body::Gauge(10.0)),
+            (signals::MEMORY_UNRECLAIMABLE, Body::Gauge(7.0)),
+            (signals::MEMORY_CACHE, Body::Gauge(3.0)),
+        ];
+        assert_eq!(rounds(&[reading, reading]), [expected.clone(), expected]);
+    }
+
+    #[test]
+    fn the_first_count_is_a_mark_and_a_rise_is_an_event() {
+        let said = rounds(&[kills(5), kills(5), kills(7)]);
+        assert_eq!(
+            said,
+            [vec![], vec![], vec![(signals::MEMORY_OOM_KILLS, Body::Count(2))]]
+        );
+    }
+
+    #[test]
+    fn a_counter_that_fell_started_anew() {
+        let said = rounds(&[kills(5), kills(1), kills(1)]);
+        assert_eq!(
+            said,
+            [vec![], vec![(signals::MEMORY_OOM_KILLS, Body::Count(1))], vec![]]
+        );
+    }
+
+    #[test]
+    fn a_counter_of_another_hierarchy_does_not_continue_the_last() {
+        let mut other = kills(9);
+        other.oom_kills = Some(Counter {
+            from: Hierarchy::Memory,
+            value: 9,
+        });
+        assert_eq!(rounds(&[kills(5), other]), [vec![], vec![]]);
+    }
+
+    #[test]
+    fn cpu_time_and_throttling_are_said_as_rises() {
+        let reading = |usage, periods, time_ns| Reading {
+            cpu_usage: Some(v2(usage)),
+            throttling: Some(v2(Throttling { periods, time_ns })),
+            ..Reading::default()
+        };
+        let said = rounds(&[reading(1000, 1, 10), reading(4000, 3, 60), reading(4000, 3, 60)]);
+        let expected = vec![
+            (signals::CPU_USAGE, Body::Count(3000)),
+            (signals::CPU_THROTTLED_PERIODS, Body::Count(2)),
+            (signals::CPU_THROTTLED, Body::Count(50)),
+        ];
+        assert_eq!(said, [vec![], expected, vec![]]);
+    }
+
+    #[test]
+    fn containers_are_told_apart_and_the_gone_are_forgotten() {
+        let mut meter = Meter::default();
+        let at = Timestamp::from_secs(1);
+        assert_eq!(
+            meter.events(at, &[(container("a"), kills(3)), (container("b"), kills(9))]),
+            []
+        );
+        let events = meter.events(at, &[(container("a"), kills(3)), (container("b"), kills(10))]);
+        assert_eq!(events.len(), 1);
+        assert_eq!(events[0].subject.container_id().map(AsRef::as_ref), Some("b"));
+        meter.events(at, &[]);
+        assert!(meter.last.is_empty());
+    }
+}

@@ -1,0 +1,176 @@
+//! Watches containers' cgroup files: memory, limits, OOM kills, CPU time and throttling, in cgroup v1, hybrid and v2.
+
+mod cpu_stat;
+mod flat_keyed;
+mod memory_limit;
+mod memory_stat;
+mod meter;
+mod oom_kills;
+mod reading;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pidmap::{Layout, PidMap};
+use tokio::task::spawn_blocking;
+use tokio::time::MissedTickBehavior;
+
+use crate::clock;
+use crate::sniffer::{Context, SniffError, Sniffer};
+use meter::Meter;
+use reading::Reading;
+
+/// Reads the cgroup files of every container at an interval.
+///
+/// Gauges (`memory.*`) are said at every reading, counters as how much they rose since the last; the first reading of a
+/// container only sets its marks. Costs about ten small reads a container and interval.
+#[derive(Debug)]
+pub struct CgroupSniffer {
+    root: PathBuf,
+    interval: Duration,
+}
+
+impl Default for CgroupSniffer {
+    /// Reads below `/sys/fs/cgroup` once a second.
+    fn default() -> Self {
+        Self::new(PathBuf::from("/sys/fs/cgroup"), Duration::from_secs(1))
+    }
+}
+
+impl CgroupSniffer {
+    /// A sniffer that reads below `root`, the same that the pid map walks, every `interval` (at least a millisecond).
+    #[must_use]
+    pub fn new(root: PathBuf, interval: Duration) -> Self {
+        let interval = interval.max(Duration::from_millis(1));
+        Self { root, interval }
+    }
+}
+
+#[async_trait]
+impl Sniffer for CgroupSniffer {
+    fn name(&self) -> &'static str {
+        "cgroup"
+    }
+
+    fn watches(&self) -> &'static str {
+        "memory and CPU of containers in the cgroup files"
+    }
+
+    async fn run(&mut self, cx: &Context) -> Result<(), SniffError> {
+        if Layout::of(&self.root).is_empty() {
+            return Err(no_tree(&self.root));
+        }
+        cx.events.sighted(clock::now(), self.name());
+        let mut meter = Meter::default();
+        let mut ticks = tokio::time::interval(self.interval);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = cx.stop.cancelled() => return Ok(()),
+                _ = ticks.tick() => {}
+            }
+            let (root, pods) = (self.root.clone(), Arc::clone(&cx.pods));
+            let readings = spawn_blocking(move || read_all(&root, &pods))
+                .await
+                .map_err(|error| stopped(&error))?;
+            for event in meter.events(clock::now(), &readings) {
+                cx.events.send(event);
+            }
+        }
+    }
+}
+
+/// Reads every container there is; one that vanished meanwhile has an empty reading and is left out.
+fn read_all(root: &Path, pods: &PidMap) -> Vec<(pidmap::ContainerCgroup, Reading)> {
+    let layout = Layout::of(root);
+    let read = |container| {
+        let reading = reading::read(root, &layout, &container);
+        (container, reading)
+    };
+    pods.containers()
+        .into_iter()
+        .map(read)
+        .filter(|(_, reading)| *reading != Reading::default())
+        .collect()
+}
+
+fn no_tree(root: &Path) -> SniffError {
+    SniffError::Unavailable {
+        why: format!("no cgroup tree can be read under {}", root.display()),
+        fix: "run as root on the node; in a pod, mount the host's /sys/fs/cgroup read-only".to_owned(),
+    }
+}
+
+fn stopped(error: &tokio::task::JoinError) -> SniffError {
+    SniffError::Failed {
+        why: format!("reading the cgroup files stopped: {error}"),
+        fix: "report this as a bug of tapio, with the log".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod live;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use correlator::{Body, Subject, signals};
+    use pidmap::Roots;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::sniffer::EventSender;
+
+    fn context(root: &Path) -> (Context, tokio::sync::mpsc::Receiver<correlator::Event>) {
+        let (events, receiver) = EventSender::bounded(1000);
+        let roots = Roots {
+            proc: root.join("proc"),
+            cgroup: root.to_owned(),
+        };
+        let pods = Arc::new(PidMap::new(roots, 1 << 20));
+        let stop = CancellationToken::new();
+        (Context { events, pods, stop }, receiver)
+    }
+
+    #[tokio::test]
+    async fn without_a_cgroup_tree_it_is_unavailable_and_says_what_to_do() {
+        let root = tempfile::tempdir().unwrap();
+        let (cx, _receiver) = context(root.path());
+        let mut sniffer = CgroupSniffer::new(root.path().to_owned(), Duration::from_millis(5));
+        let Err(SniffError::Unavailable { why, fix }) = sniffer.run(&cx).await else {
+            panic!("it ran without a tree");
+        };
+        assert!(
+            why.contains(root.path().to_str().unwrap()) && fix.contains("root"),
+            "{why}: {fix}"
+        );
+    }
+
+    #[tokio::test]
+    async fn it_waits_for_containers_and_reports_one_that_comes() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("cgroup.controllers"), "memory\n").unwrap();
+        let (cx, mut receiver) = context(root.path());
+        let mut sniffer = CgroupSniffer::new(root.path().to_owned(), Duration::from_millis(5));
+        let stop = cx.stop.clone();
+        let running = tokio::spawn(async move { sniffer.run(&cx).await });
+        let id = "ab".repeat(32);
+        let container = root
+            .path()
+            .join("kubepods/pod0c2d5f0e-8a77-4a3b-9c55-1f2e3d4c5b6a")
+            .join(&id);
+        fs::create_dir_all(&container).unwrap();
+        fs::write(container.join("memory.current"), "4096\n").unwrap();
+        let event = receiver.recv().await.unwrap();
+        assert_eq!((event.signal, event.body), (signals::MEMORY_USAGE, Body::Gauge(4096.0)));
+        let Subject::Container(identity) = event.subject else {
+            panic!("no container")
+        };
+        assert_eq!(identity.container_id.as_deref(), Some(id.as_str()));
+        stop.cancel();
+        assert!(running.await.unwrap().is_ok());
+    }
+}

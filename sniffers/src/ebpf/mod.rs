@@ -1,0 +1,139 @@
+//! Watches the kernel: loads the probes, reads what they send and ties it to its pod.
+
+mod attribute;
+mod resident;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::num::NonZeroU32;
+
+use async_trait::async_trait;
+use correlator::Gap;
+use probes::{Kernel, LoadError, Loaded, Probe};
+
+use crate::clock;
+use crate::sniffer::{Context, SniffError, Sniffer};
+
+/// How often the memory of processes is sampled unless said otherwise, per second: often enough to see a container climb
+/// to its limit within a second, and no divisor of the usual timers.
+pub const SAMPLE_HZ: NonZeroU32 = match NonZeroU32::new(19) {
+    Some(hz) => hz,
+    None => NonZeroU32::MIN,
+};
+
+/// The sniffer of the kernel. A probe that does not load is reported as a gap and the others go on.
+#[derive(Debug)]
+pub struct EbpfSniffer {
+    sample_hz: NonZeroU32,
+    /// Probes that the last run could not load.
+    blind: BTreeSet<&'static str>,
+}
+
+impl EbpfSniffer {
+    /// A sniffer that samples the memory of processes `sample_hz` times a second; more than 100 is taken as 100.
+    #[must_use]
+    pub fn new(sample_hz: NonZeroU32) -> Self {
+        let blind = BTreeSet::new();
+        Self { sample_hz, blind }
+    }
+
+    /// Says what is not watched, and what is again.
+    fn tell(&mut self, cx: &Context, loading: &Loading) {
+        for (probe, error) in &loading.failed {
+            self.blind.insert(probe.name);
+            cx.events.blind(clock::now(), gap(probe, error));
+        }
+        for loaded in &loading.loaded {
+            let probe = loaded.probe();
+            if self.blind.remove(probe.name) {
+                cx.events.sighted(clock::now(), &source(probe));
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Sniffer for EbpfSniffer {
+    fn name(&self) -> &'static str {
+        "ebpf"
+    }
+
+    fn watches(&self) -> &'static str {
+        "TCP connects, OOM kills, process exits and resident memory in the kernel"
+    }
+
+    /// Loading and reading block for milliseconds at a time, so both have a thread of their own.
+    async fn run(&mut self, cx: &Context) -> Result<(), SniffError> {
+        let loading = tokio::task::spawn_blocking(|| load(probes::all()))
+            .await
+            .map_err(|error| broken(&error))??;
+        cx.events.sighted(clock::now(), self.name());
+        self.tell(cx, &loading);
+        tracing::info!(
+            probes = loading.loaded.len(),
+            failed = loading.failed.len(),
+            "The kernel is watched."
+        );
+
+        // The thread stops when told to, and also when this future is dropped.
+        let stop = cx.stop.child_token();
+        let _stop_when_dropped = stop.clone().drop_guard();
+        let cx = Context { stop, ..cx.clone() };
+        let sample_hz = self.sample_hz;
+        let watching = tokio::task::spawn_blocking(move || watch::watch(&cx, loading.loaded, sample_hz));
+        watching.await.map_err(|error| broken(&error))
+    }
+}
+
+/// How the probes fared.
+struct Loading {
+    loaded: Vec<Loaded>,
+    failed: Vec<(&'static Probe, LoadError)>,
+}
+
+/// Loads what can be loaded; an error when that is nothing.
+fn load(probes: &[&'static Probe]) -> Result<Loading, SniffError> {
+    let mut kernel = Kernel::open().map_err(|error| unavailable(&error))?;
+    let (mut loaded, mut failed) = (Vec::new(), Vec::new());
+    for probe in probes.iter().copied() {
+        match kernel.load(probe) {
+            Ok(probe) => loaded.push(probe),
+            Err(error) => failed.push((probe, error)),
+        }
+    }
+    match failed.first() {
+        Some((_, error)) if loaded.is_empty() => Err(unavailable(error)),
+        _ => Ok(Loading { loaded, failed }),
+    }
+}
+
+fn unavailable(error: &LoadError) -> SniffError {
+    SniffError::Unavailable {
+        why: error.why(),
+        fix: error.fix().to_owned(),
+    }
+}
+
+fn broken(error: &tokio::task::JoinError) -> SniffError {
+    SniffError::Failed {
+        why: format!("the thread that reads the probes: {error}"),
+        fix: "report this with the log".to_owned(),
+    }
+}
+
+/// The name of a probe in gaps and losses.
+fn source(probe: &Probe) -> String {
+    format!("ebpf/{}", probe.name)
+}
+
+fn gap(probe: &Probe, error: &LoadError) -> Gap {
+    Gap {
+        source: source(probe).into(),
+        what: probe.watches.into(),
+        why: error.why().into(),
+        fix: error.fix().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

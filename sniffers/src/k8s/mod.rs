@@ -1,0 +1,152 @@
+//! The Kubernetes API: pods, nodes, Events, and who owns what, as facts tied to their pod.
+//!
+//! Each resource has its own task and is optional: what the server forbids or breaks is said as a gap, and the others go
+//! on. Objects are decoded into slim types that hold only what tapio keeps.
+
+mod access;
+mod connect;
+mod container;
+mod event;
+mod gap;
+mod listing;
+mod node;
+mod pod;
+mod quantity;
+mod replicaset;
+mod roster;
+mod sight;
+#[cfg(test)]
+mod tests;
+mod text;
+mod watch;
+mod wire;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use kube::core::NamespaceResourceScope;
+use kube::{Api, Client, Resource};
+use tokio::task::JoinSet;
+
+use crate::clock;
+use crate::sniffer::{Context, SniffError, Sniffer};
+
+use event::Events;
+use node::Nodes;
+use pod::Pods;
+use replicaset::ReplicaSets;
+use roster::Roster;
+use watch::watch;
+
+/// Which cluster, and which part of it. The default takes `KUBECONFIG`, `~/.kube/config` or the pod's service account,
+/// in this order, and watches everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    /// A kubeconfig file; wins over `KUBECONFIG` and the home folder.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context to use in place of the current one.
+    pub context: Option<String>,
+    /// Watches one namespace only (nodes have none and are watched all the same).
+    pub namespace: Option<String>,
+    /// Watches one node and its pods only.
+    pub node: Option<String>,
+}
+
+/// Watches the API server.
+#[derive(Debug)]
+pub struct KubeSniffer {
+    config: Config,
+}
+
+impl KubeSniffer {
+    /// A sniffer that will connect as `config` says when it is run.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self { config }
+    }
+
+    fn spawn(&self, client: &Client, cx: &Context) -> JoinSet<()> {
+        let roster = Arc::new(Mutex::new(Roster::default()));
+        let node = self.config.node.as_deref();
+        let mut tasks = JoinSet::new();
+        let pods = Pods::new(cx.clone(), roster.clone());
+        let on_node = node.map(|node| format!("spec.nodeName={node}"));
+        tasks.spawn(watch(
+            self.within(client),
+            on_node,
+            pods,
+            cx.clone(),
+            self.config.namespace.clone(),
+        ));
+        let this_node = node.map(|node| format!("metadata.name={node}"));
+        tasks.spawn(watch(
+            Api::all(client.clone()),
+            this_node,
+            Nodes::new(cx.clone()),
+            cx.clone(),
+            None,
+        ));
+        let sets = ReplicaSets::new(cx.clone(), roster.clone());
+        tasks.spawn(watch(
+            self.within(client),
+            None,
+            sets,
+            cx.clone(),
+            self.config.namespace.clone(),
+        ));
+        let events = Events::new(cx.clone(), roster, self.config.node.clone());
+        tasks.spawn(watch(
+            self.within(client),
+            None,
+            events,
+            cx.clone(),
+            self.config.namespace.clone(),
+        ));
+        tasks
+    }
+
+    fn within<K>(&self, client: &Client) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match &self.config.namespace {
+            Some(namespace) => Api::namespaced(client.clone(), namespace),
+            None => Api::all(client.clone()),
+        }
+    }
+}
+
+#[async_trait]
+impl Sniffer for KubeSniffer {
+    fn name(&self) -> &'static str {
+        "k8s"
+    }
+
+    fn watches(&self) -> &'static str {
+        "pods, nodes, events and owners at the API server"
+    }
+
+    async fn run(&mut self, cx: &Context) -> Result<(), SniffError> {
+        let connected = tokio::select! {
+            connected = connect::connect(&self.config) => connected?,
+            () = cx.stop.cancelled() => return Ok(()),
+        };
+        tracing::info!(
+            url = connected.url,
+            version = connected.version,
+            "Watching the API server."
+        );
+        cx.events.sighted(clock::now(), self.name());
+        let mut tasks = self.spawn(&connected.client, cx);
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                return Err(SniffError::Failed {
+                    why: format!("a watch of {} ended: {error}", connected.url),
+                    fix: "report this as a bug of tapio".to_owned(),
+                });
+            }
+        }
+        Ok(())
+    }
+}
