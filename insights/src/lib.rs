@@ -1,1 +1,17 @@
-//! x
+//! The problems tapio recognises: one file each under `detectors/`, and what they share.
+//!
+//! Like the engine they run in, detectors are pure functions of what was seen.
+
+mod ends;
+mod exit_status;
+mod forecast;
+mod kubectl;
+mod peers;
+mod phrase;
+mod remedies;
+mod trend;
+
+pub use kubectl::{Kubectl, quote};
+pub use phrase::escape;
+
+include!(concat!(env!("OUT_DIR"), "/detectors.rs"));

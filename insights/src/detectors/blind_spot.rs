@@ -1,0 +1,62 @@
+//! # Tapio does not see everything it was asked to watch
+//!
+//! **Why it matters.** Silence about something that nobody watches is not good news. Other insights that may have missed
+//! something name the same gap under `blind`.
+//!
+//! **How it is seen.** Every source says when it cannot start, when it stops, and how many events it lost.
+//!
+//! **Thresholds.** A source that is blind for two seconds, or any lost event. Info.
+//!
+//! **What to do.** What the insight says: usually a capability, an RBAC rule or a larger buffer.
+
+use std::time::Duration;
+
+use correlator::{Detector, Gap, Insight, Scope, Severity, Source, Subject, Timestamp, Verdict, Window};
+
+use crate::phrase::count;
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The detector.
+pub(crate) struct Rule;
+
+impl Detector for Rule {
+    fn id(&self) -> &'static str {
+        "blind-spot"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn hold(&self) -> Duration {
+        Duration::from_secs(5)
+    }
+
+    fn detect(&self, window: &Window<'_>) -> Verdict {
+        if *window.scope() != Scope::Cluster {
+            return Verdict::Quiet;
+        }
+        let lasting = window.world().gaps().filter(|(since, _)| window.now().since(*since) >= PATIENCE);
+        let gaps = lasting.map(|(since, gap)| blind(*since, gap));
+        let losses = window.world().losses().map(|((source, reason), loss)| lost(source, reason, loss.count, loss.last));
+        Verdict::of(gaps.chain(losses).collect())
+    }
+}
+
+fn blind(since: Timestamp, gap: &Gap) -> Insight {
+    let title = format!("{} cannot be watched", gap.what);
+    let mut insight = Insight::new("blind-spot", Subject::Cluster, Severity::Info, title, gap.why.to_string());
+    insight.what = gap.source.to_string();
+    let says = format!("{} is blind; to mend it: {}", gap.source, gap.fix);
+    insight.because(since, Source::Tapio, says)
+}
+
+fn lost(source: &str, reason: &str, events: u64, last: Timestamp) -> Insight {
+    let number = count(usize::try_from(events).unwrap_or(usize::MAX), "event");
+    let title = format!("{number} of {source} lost");
+    let mut insight = Insight::new("blind-spot", Subject::Cluster, Severity::Info, title, reason.to_owned());
+    insight.what = format!("{source} {reason}");
+    insight.revision = events;
+    insight.because(last, Source::Tapio, format!("{source} lost {number}: {reason}"))
+}

@@ -1,0 +1,213 @@
+//! Remedies that several detectors offer.
+
+use correlator::{PodIdentity, Remedy, Risk};
+
+use crate::ends::Cause;
+use crate::kubectl::{is_label, on_owner, on_pod};
+use crate::phrase::{bytes, quantity};
+
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// Read-only: the pod's own account, and the log of the run that ended.
+pub(crate) fn look(pod: &PodIdentity, why: &str) -> Remedy {
+    let container = pod.container.as_deref().unwrap_or_default();
+    let logs = on_pod(&["logs"], pod).and_then(|command| command.container(container));
+    let commands = [
+        on_pod(&["describe", "pod"], pod),
+        logs.map(|command| command.flag("--previous")),
+    ];
+    Remedy {
+        title: "Read what the container said before it ended".to_owned(),
+        why: why.to_owned(),
+        risk: Risk::None,
+        impact: "none, read-only".to_owned(),
+        needs: None,
+        commands: commands
+            .into_iter()
+            .flatten()
+            .map(|command| command.to_string())
+            .collect(),
+        undo: None,
+        verify: "the last lines before the end name the reason, or show that there was none".to_owned(),
+    }
+}
+
+/// What a memory limit should be after `peak` bytes were needed under `limit`: max(peak x 1.2, peak + 100 MiB), rounded
+/// up to 64 MiB, never below today's limit. A peak that was cut off by the limit counts as the limit at least.
+pub(crate) fn new_memory_limit(peak: f64, limit: f64) -> u64 {
+    let peak = peak.max(limit);
+    let wanted = (peak * 1.2).max(peak + 100.0 * MIB);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive, far below 2^63"
+    )]
+    let steps = (wanted / (64.0 * MIB)).ceil() as u64;
+    steps * 64 * 1024 * 1024
+}
+
+/// Raises the memory limit of a container through its owner, with the value that the evidence supports.
+/// `allocatable` is what the node offers pods, when known.
+pub(crate) fn raise_memory_limit(pod: &PodIdentity, peak: f64, limit: f64, allocatable: Option<u64>) -> Remedy {
+    let wanted = new_memory_limit(peak, limit);
+    let too_big = allocatable.filter(|most| wanted > *most);
+    let node = too_big.map(|most| format!("a node with more than {} allocatable memory", bytes(most as f64)));
+    Remedy {
+        title: format!("Raise the memory limit to {}", quantity(wanted)),
+        why: format!(
+            "it fills its limit of {}; {} leaves 20 % or 100 MiB of room, whichever is more. If its memory grows without \
+             end, this only puts the next kill off",
+            bytes(limit),
+            quantity(wanted)
+        ),
+        risk: Risk::Low,
+        impact: impact(pod),
+        needs: node,
+        commands: limit_command(pod, wanted).into_iter().collect(),
+        undo: limit_command(pod, whole(limit)),
+        verify: "the container's memory stays below the new limit at the load that ended it".to_owned(),
+    }
+}
+
+/// What helps when the command itself is at fault: showing what the template asks for.
+pub(crate) fn for_command(pod: &PodIdentity, cause: &Cause) -> Option<Remedy> {
+    let (title, verify) = match cause {
+        Cause::Command { .. } => (
+            "Compare the command with what the image holds",
+            "the file exists in the image and is executable",
+        ),
+        Cause::Finishes => (
+            "Keep the process in the foreground, or make it a Job",
+            "the main process does not end by itself",
+        ),
+        _ => return None,
+    };
+    let container = pod.container.as_deref().filter(|name| is_label(name))?;
+    let path = format!(r#"jsonpath={{.spec.containers[?(@.name=="{container}")]['image','command','args']}}"#);
+    let command = on_pod(&["get", "pod"], pod).map(|command| command.flag("--output").arg(path));
+    Some(Remedy {
+        title: title.to_owned(),
+        why: "the container ends because of what it was told to run".to_owned(),
+        risk: Risk::None,
+        impact: "none, read-only".to_owned(),
+        needs: None,
+        commands: command.iter().map(ToString::to_string).collect(),
+        undo: None,
+        verify: verify.to_owned(),
+    })
+}
+
+fn impact(pod: &PodIdentity) -> String {
+    match pod.owner.as_ref() {
+        Some(owner) if is_rolled_out(&owner.kind) => {
+            format!("{} {} replaces its pods one by one", owner.kind, owner.name)
+        }
+        Some(owner) => format!(
+            "change the template that {} {} was made from; it makes new pods",
+            owner.kind, owner.name
+        ),
+        None if pod.pod.is_some() => "the running pod is resized in place (Kubernetes 1.33 and later)".to_owned(),
+        None => "unknown: the API server has not told whose container this is".to_owned(),
+    }
+}
+
+fn limit_command(pod: &PodIdentity, limit: u64) -> Option<String> {
+    let container = pod.container.as_deref().filter(|name| is_label(name))?;
+    let quantity = quantity(limit);
+    match pod.owner.as_ref() {
+        Some(owner) if is_rolled_out(&owner.kind) => {
+            let command = on_owner(&["set", "resources"], pod)?.container(container)?;
+            Some(command.arg(format!("--limits=memory={quantity}")).to_string())
+        }
+        Some(_) => None,
+        None => {
+            let patch = format!(
+                r#"{{"spec":{{"containers":[{{"name":"{container}","resources":{{"limits":{{"memory":"{quantity}"}}}}}}]}}}}"#
+            );
+            Some(
+                on_pod(&["patch", "pod"], pod)?
+                    .flag("--subresource=resize")
+                    .arg(format!("--patch={patch}"))
+                    .to_string(),
+            )
+        }
+    }
+}
+
+fn is_rolled_out(kind: &str) -> bool {
+    matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet")
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a positive number of bytes"
+)]
+fn whole(bytes: f64) -> u64 {
+    bytes.max(0.0) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use correlator::Owner;
+
+    use super::*;
+
+    fn pod(owner: Option<Owner>) -> PodIdentity {
+        PodIdentity {
+            namespace: Some("shop".into()),
+            pod: Some("cart-1".into()),
+            container: Some("app".into()),
+            owner,
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn the_new_limit_leaves_room_and_never_shrinks() {
+        for (peak, limit, wanted) in [(64.0, 64.0, 192), (1000.0, 1000.0, 1216), (10.0, 2048.0, 2496)] {
+            assert_eq!(
+                new_memory_limit(peak * MIB, limit * MIB),
+                wanted * 1024 * 1024,
+                "{peak} of {limit}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_owner_is_changed_and_can_be_changed_back() {
+        let owner = Owner {
+            kind: "Deployment".into(),
+            name: "cart".into(),
+        };
+        let remedy = raise_memory_limit(&pod(Some(owner)), 64.0 * MIB, 64.0 * MIB, None);
+        assert_eq!(
+            remedy.commands,
+            ["kubectl set resources deployment/cart -n shop -c app --limits=memory=192Mi"]
+        );
+        assert_eq!(
+            remedy.undo.as_deref(),
+            Some("kubectl set resources deployment/cart -n shop -c app --limits=memory=64Mi")
+        );
+    }
+
+    #[test]
+    fn a_bare_pod_is_resized_in_place_and_a_job_gets_no_command() {
+        let bare = raise_memory_limit(&pod(None), MIB, 64.0 * MIB, None);
+        assert!(bare.commands[0].starts_with("kubectl patch pod cart-1 -n shop --subresource=resize '--patch={"));
+        let job = Owner {
+            kind: "Job".into(),
+            name: "import".into(),
+        };
+        assert!(raise_memory_limit(&pod(Some(job)), MIB, MIB, None).commands.is_empty());
+    }
+
+    #[test]
+    fn a_limit_beyond_the_node_says_so() {
+        let remedy = raise_memory_limit(&pod(None), 64.0 * MIB, 64.0 * MIB, Some(100 * 1024 * 1024));
+        assert_eq!(
+            remedy.needs.as_deref(),
+            Some("a node with more than 100 MiB allocatable memory")
+        );
+    }
+}

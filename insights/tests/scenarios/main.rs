@@ -1,0 +1,6 @@
+//! Short stories of events and what all detectors together say of them.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod fires;
+mod stage;
+mod stays_silent;
