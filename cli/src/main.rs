@@ -1,2 +1,56 @@
-//! x
-fn main() {}
+//! The `tapio` binary: what is wrong with a Kubernetes workload, why, and which kubectl command fixes it.
+
+mod args;
+mod explain;
+mod notices;
+mod output;
+mod scope;
+mod session;
+mod sniff;
+mod sources;
+
+use std::io::IsTerminal as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::args::{Arguments, Command};
+
+/// What is logged unless `TAPIO_LOG` says otherwise. The Kubernetes client repeats on every retry what tapio says once.
+const LOG: &str = "warn,kube_client=error,kube_runtime=error";
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    start_log();
+    let done = match arguments.command {
+        Command::Sniff(sniff) => sniff::run(&sniff),
+        Command::Explain { id } => explain::run(id.as_deref()),
+        Command::Version => explain::version(),
+    };
+    match done {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tapio: {}", insights::escape(&format!("{error:#}"), 1000));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Logs go to stderr; `TAPIO_LOG=debug` shows more.
+fn start_log() {
+    let filter = EnvFilter::try_from_env("TAPIO_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
+    let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(ansi)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// The reader of our output went away (`tapio sniff | head`): a normal end.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let broken = |cause: &std::io::Error| cause.kind() == std::io::ErrorKind::BrokenPipe;
+    error.chain().filter_map(|cause| cause.downcast_ref()).any(broken)
+}

@@ -1,0 +1,159 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Tells what is wrong with a Kubernetes workload, why, what will happen next, and which kubectl command fixes it.
+#[derive(Debug, Parser)]
+#[command(name = "tapio", version, propagate_version = true, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Watch this node and the API server, and say what is wrong
+    Sniff(Box<Sniff>),
+    /// Show the manual page of an insight; without an id, the list
+    Explain {
+        /// Id of the insight, such as oom-killed
+        id: Option<String>,
+    },
+    /// Show the version
+    Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sniff {
+    /// How insights are written to stdout
+    #[arg(short, long, value_enum, default_value_t = Output::Human, env = "TAPIO_OUTPUT")]
+    pub(crate) output: Output,
+
+    /// Read events from a recording instead of this machine
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "k8s_only", "ebpf_only", "duration"])]
+    pub(crate) replay: Option<PathBuf>,
+
+    /// Write everything that was seen to a new recording
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+
+    /// Watch the API server only
+    #[arg(long, conflicts_with = "ebpf_only")]
+    pub(crate) k8s_only: bool,
+
+    /// Watch this node's kernel only (eBPF and cgroup files), without the API server
+    #[arg(long, conflicts_with_all = ["namespace", "context", "kubeconfig"])]
+    pub(crate) ebpf_only: bool,
+
+    /// Events moved into the correlator at once
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = batch_size, env = "TAPIO_BATCH_SIZE")]
+    pub(crate) batch_size: usize,
+
+    /// Only insights of this namespace (and of nodes and the cluster)
+    #[arg(short, long, value_name = "NAME", env = "TAPIO_NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+
+    /// All namespaces (the default)
+    #[arg(short = 'A', long, conflicts_with = "namespace")]
+    pub(crate) all_namespaces: bool,
+
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+
+    /// Path of the kubeconfig; default KUBECONFIG, then ~/.kube/config, then the pod's service account
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// Watch only this node and its pods at the API server
+    #[arg(long, value_name = "NAME", env = "NODE_NAME")]
+    pub(crate) node: Option<String>,
+
+    /// Stop after this long, such as 30s or 5m
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(crate) duration: Option<Duration>,
+
+    /// Exit with 3 when an insight is at least this severe
+    #[arg(long, value_enum, value_name = "SEVERITY")]
+    pub(crate) fail_on: Option<Severity>,
+
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people
+    Human,
+    /// One JSON object a line
+    Json,
+    /// One text exposition (0.0.4), when the run ends
+    Prometheus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Severity {
+    Info,
+    Warning,
+    Critical,
+}
+
+impl From<Severity> for correlator::Severity {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Info => Self::Info,
+            Severity::Warning => Self::Warning,
+            Severity::Critical => Self::Critical,
+        }
+    }
+}
+
+fn batch_size(text: &str) -> Result<usize, String> {
+    let most = 100_000;
+    match text.parse() {
+        Ok(size) if (1..=most).contains(&size) => Ok(size),
+        _ => Err(format!("give a number of events from 1 to {most}")),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: Option<jiff::SignedDuration> = text.parse().ok();
+    let length = parsed
+        .and_then(|length| Duration::try_from(length).ok())
+        .filter(|length| !length.is_zero());
+    length.ok_or_else(|| "give a positive time with its unit, such as 30s, 5m or 1h30m".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_need_a_unit_and_are_positive() {
+        assert_eq!(duration("1m30s"), Ok(Duration::from_secs(90)));
+        for bad in ["", "5", "-5s", "0s", "soon"] {
+            assert!(duration(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What the user is told on stderr beside the insights: what is watched, what is not, and what was done.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use correlator::{Fact, Stats};
+use insights::escape;
+use sniffers::Sniffer;
+use sniffers::recording::{Header, Losses, RecordingError};
+
+use crate::output::glyphs::{Glyphs, from_environment};
+
+/// Longest line of foreign text, characters.
+const LONGEST: usize = 600;
+
+/// Writes one line each.
+pub(crate) struct Notices {
+    glyphs: Glyphs,
+    /// The sniffers that have not said yet whether they can watch, and what.
+    starting: BTreeMap<&'static str, &'static str>,
+}
+
+impl Notices {
+    pub(crate) fn new() -> Self {
+        Self {
+            glyphs: from_environment(),
+            starting: BTreeMap::new(),
+        }
+    }
+
+    /// What a live run starts with.
+    pub(crate) fn start(&mut self, sniffers: &[Box<dyn Sniffer>]) {
+        self.starting = sniffers
+            .iter()
+            .map(|sniffer| (sniffer.name(), sniffer.watches()))
+            .collect();
+        eprintln!("Monitoring. Press Ctrl-C to stop.");
+    }
+
+    /// What a recording holds.
+    pub(crate) fn recording(&self, header: &Header) {
+        let (node, kernel) = (escape(&header.node, LONGEST), escape(&header.kernel, LONGEST));
+        let version = escape(&header.tapio, LONGEST);
+        eprintln!(
+            "{} recorded on {node} (Linux {kernel}) from {} by tapio {version}\n",
+            self.glyphs.good, header.started
+        );
+    }
+
+    /// Something is not watched, or is again.
+    pub(crate) fn sight(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Blind(gap) => {
+                let text = format!("{}: {} not watched: {}; {}", gap.source, gap.what, gap.why, gap.fix);
+                eprintln!("{} {}", self.glyphs.bad, escape(&text, LONGEST));
+            }
+            Fact::Sighted { source } => match self.starting.remove(&**source) {
+                Some(watches) => eprintln!("{} {source}: watching {watches}", self.glyphs.good),
+                None => eprintln!("{} {} is watched again", self.glyphs.good, escape(source, LONGEST)),
+            },
+            _ => {}
+        }
+    }
+
+    /// Recording stopped for a while.
+    pub(crate) fn recorder(&self, error: Option<RecordingError>) {
+        if let Some(error) = error {
+            eprintln!(
+                "{} {}; recording resumes when it can",
+                self.glyphs.bad,
+                escape(&chain(&error), LONGEST)
+            );
+        }
+    }
+
+    /// What a recording has lost.
+    pub(crate) fn losses(&self, path: &Path, losses: &Losses) {
+        if losses.is_none() {
+            return;
+        }
+        let offsets: Vec<String> = losses
+            .blocks
+            .iter()
+            .take(10)
+            .map(|block| block.offset.to_string())
+            .collect();
+        let text = format!(
+            "{}: {} blocks lost (at offsets {}), {} bytes cut off at the end, {} records of unknown kind, {} unreadable, \
+             {} that the recorder had to leave out",
+            path.display(),
+            losses.lost_blocks,
+            offsets.join(", "),
+            losses.trailing_bytes,
+            losses.unknown_records,
+            losses.unreadable_records,
+            losses.unrecorded,
+        );
+        eprintln!("{} {}", self.glyphs.bad, escape(&text, LONGEST));
+    }
+
+    /// What was done.
+    pub(crate) fn stats(&self, stats: &Stats) {
+        let Stats {
+            events,
+            refused,
+            insights,
+            correlations,
+            pods,
+            ..
+        } = stats;
+        eprintln!(
+            "{}Stats: Events: {events} | Refused: {refused} | Insights: {insights} | Correlations: {correlations} | Pods: {pods}",
+            self.glyphs.stats
+        );
+    }
+}
+
+/// An error with its causes on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

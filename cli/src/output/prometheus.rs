@@ -1,0 +1,339 @@
+//! Events and insights as Prometheus metrics.
+//!
+//! Series are kept by pod uid and container id while the run lasts and named when they are written, because the API server
+//! often names a container after its first event.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use correlator::{Body, Engine, Event, Fact, Insight, Outcome, PodIdentity, Status, Subject, World};
+
+use super::Writer;
+use super::exposition::{Family, Labels, Latency, MAX_SERIES, Value, render};
+use super::metrics::{Description, describe, describe_span};
+
+/// Collects, and writes one exposition at the end.
+#[derive(Debug, Default)]
+pub(crate) struct Prometheus {
+    numbers: BTreeMap<String, Metric<f64>>,
+    latencies: BTreeMap<String, Metric<Latency>>,
+    insights: BTreeMap<Labels, Value>,
+    events: BTreeMap<Labels, Value>,
+    lost: BTreeMap<Labels, Value>,
+    overflow: f64,
+}
+
+#[derive(Debug)]
+struct Metric<T> {
+    help: String,
+    kind: &'static str,
+    series: BTreeMap<Key, T>,
+}
+
+/// Whose series, and the labels that do not name anybody. Nobody stands for `~other`.
+type Key = (Option<Who>, Labels);
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    Container(Arc<PodIdentity>),
+    Node(Arc<str>),
+}
+
+impl Writer for Prometheus {
+    fn event(&mut self, event: &Event) {
+        add(&mut self.events, vec![("signal", event.signal.name().to_owned())], 1.0);
+        if let Body::Fact(Fact::Lost { source, reason, count }) = &event.body {
+            let labels = vec![("source", source.to_string()), ("reason", reason.to_string())];
+            add(&mut self.lost, labels, *count as f64);
+        }
+        if let Some(who) = who(&event.subject) {
+            self.measure(&who, event);
+        }
+    }
+
+    fn insight(&mut self, insight: &Insight) -> io::Result<()> {
+        if insight.status == Status::Opened {
+            let severity = insight.severity.label().to_owned();
+            add(
+                &mut self.insights,
+                vec![("id", insight.id.to_owned()), ("severity", severity)],
+                1.0,
+            );
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, engine: &Engine) -> io::Result<()> {
+        let mut families = BTreeMap::new();
+        for (name, metric) in &self.numbers {
+            let join = |a: &mut Value, b: &f64| join_numbers(metric.kind, a, *b);
+            families.insert(
+                name.clone(),
+                metric.named(engine.world(), |number| Value::Number(*number), join),
+            );
+        }
+        for (name, metric) in &self.latencies {
+            let new = |latency: &Latency| Value::Histogram(latency.clone());
+            families.insert(name.clone(), metric.named(engine.world(), new, join_latencies));
+        }
+        self.about_tapio(engine, &mut families);
+        io::stdout().lock().write_all(render(&families).as_bytes())
+    }
+}
+
+impl Prometheus {
+    fn measure(&mut self, who: &Who, event: &Event) {
+        let Description { name, help, scale } = describe(&event.signal, &event.body);
+        match &event.body {
+            Body::Gauge(value) => *self.number(who, &name, &help, "gauge", vec![]) = *value * scale,
+            Body::Count(rise) => *self.number(who, &name, &help, "counter", vec![]) += *rise as f64 * scale,
+            Body::Span { took, outcome, .. } => {
+                let (total, latency, help) = describe_span(&event.signal);
+                let labels = vec![
+                    ("direction", "outbound".to_owned()),
+                    ("outcome", outcome.label().to_owned()),
+                ];
+                *self.number(who, &total, &help, "counter", labels) += 1.0;
+                if *outcome == Outcome::Ok {
+                    self.latency(who, &latency, &help).observe(took.as_secs_f64());
+                }
+            }
+            Body::Fact(Fact::OomKill(_) | Fact::Exit(_) | Fact::Exec(_)) => {
+                *self.number(who, &name, &help, "counter", vec![]) += 1.0;
+            }
+            Body::Fact(_) | Body::Histogram(_) => {}
+        }
+    }
+
+    fn number(&mut self, who: &Who, name: &str, help: &str, kind: &'static str, labels: Labels) -> &mut f64 {
+        series(
+            &mut self.numbers,
+            &mut self.overflow,
+            name,
+            help,
+            kind,
+            (Some(who.clone()), labels),
+        )
+    }
+
+    fn latency(&mut self, who: &Who, name: &str, help: &str) -> &mut Latency {
+        series(
+            &mut self.latencies,
+            &mut self.overflow,
+            name,
+            help,
+            "histogram",
+            (Some(who.clone()), vec![]),
+        )
+    }
+
+    fn about_tapio(&self, engine: &Engine, families: &mut BTreeMap<String, Family>) {
+        let stats = engine.stats();
+        let single = |value: f64| BTreeMap::from([(vec![], Value::Number(value))]);
+        let mut put = |name: &str, kind, help: &str, series| {
+            families.insert(
+                format!("tapio_{name}"),
+                Family {
+                    help: help.to_owned(),
+                    kind,
+                    series,
+                },
+            );
+        };
+        put(
+            "events_total",
+            "counter",
+            "Events received, by signal.",
+            self.events.clone(),
+        );
+        put(
+            "events_dropped_total",
+            "counter",
+            "Events lost, by source and reason.",
+            self.lost.clone(),
+        );
+        put(
+            "events_refused_total",
+            "counter",
+            "Events too late or beyond a bound.",
+            single(stats.refused as f64),
+        );
+        put(
+            "batches_total",
+            "counter",
+            "Batches moved into the histories.",
+            single(stats.batches as f64),
+        );
+        put("insights_total", "counter", "Insights opened.", self.insights.clone());
+        put(
+            "correlations_total",
+            "counter",
+            "Insights that join both worlds.",
+            single(stats.correlations as f64),
+        );
+        put(
+            "pods",
+            "gauge",
+            "Pods the API server told of.",
+            single(stats.pods as f64),
+        );
+        put(
+            "series_dropped_total",
+            "counter",
+            "Values counted under ~other.",
+            single(self.overflow),
+        );
+        let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
+        put(
+            "build_info",
+            "gauge",
+            "Constant 1.",
+            BTreeMap::from([(version, Value::Number(1.0))]),
+        );
+        put("insight_active", "gauge", "1 while an insight is open.", active(engine));
+        put(
+            "sniffer_up",
+            "gauge",
+            "0 while a source is blind.",
+            blind(engine.world()),
+        );
+    }
+}
+
+impl<T> Metric<T> {
+    /// The series with the names known by now. Runs of one container become one series.
+    fn named(&self, world: &World, new: impl Fn(&T) -> Value, join: impl Fn(&mut Value, &T)) -> Family {
+        let mut series: BTreeMap<Labels, Value> = BTreeMap::new();
+        for ((who, extra), value) in &self.series {
+            let mut labels = who.as_ref().map_or_else(others, |who| labels(who, world));
+            labels.extend(extra.iter().cloned());
+            series
+                .entry(labels)
+                .and_modify(|known| join(known, value))
+                .or_insert_with(|| new(value));
+        }
+        Family {
+            help: self.help.clone(),
+            kind: self.kind,
+            series,
+        }
+    }
+}
+
+fn series<'a, T: Default>(
+    metrics: &'a mut BTreeMap<String, Metric<T>>,
+    overflow: &mut f64,
+    name: &str,
+    help: &str,
+    kind: &'static str,
+    mut key: Key,
+) -> &'a mut T {
+    let new = || Metric {
+        help: help.to_owned(),
+        kind,
+        series: BTreeMap::new(),
+    };
+    let metric = metrics.entry(format!("tapio_{name}")).or_insert_with(new);
+    if metric.series.len() >= MAX_SERIES && !metric.series.contains_key(&key) {
+        *overflow += 1.0;
+        key.0 = None;
+    }
+    metric.series.entry(key).or_default()
+}
+
+fn add(series: &mut BTreeMap<Labels, Value>, labels: Labels, more: f64) {
+    if let Value::Number(number) = series.entry(labels).or_insert(Value::Number(0.0)) {
+        *number += more;
+    }
+}
+
+/// Counters of several runs add up; of gauges the largest stands, since a run that ended keeps its last value.
+fn join_numbers(kind: &str, known: &mut Value, other: f64) {
+    if let Value::Number(number) = known {
+        *number = if kind == "counter" {
+            *number + other
+        } else {
+            number.max(other)
+        };
+    }
+}
+
+fn join_latencies(known: &mut Value, other: &Latency) {
+    if let Value::Histogram(latency) = known {
+        latency.merge(other);
+    }
+}
+
+fn who(subject: &Subject) -> Option<Who> {
+    match subject {
+        Subject::Container(id) | Subject::Pod(id) => Some(Who::Container(Arc::new(PodIdentity {
+            uid: id.uid.clone(),
+            container_id: id.container_id.clone(),
+            ..Default::default()
+        }))),
+        Subject::Node(name) => Some(Who::Node(name.clone())),
+        Subject::Process(_) | Subject::Cluster => None,
+    }
+}
+
+fn labels(who: &Who, world: &World) -> Labels {
+    let text = |value: Option<&Arc<str>>| value.map(ToString::to_string).unwrap_or_default();
+    let id = match who {
+        Who::Node(name) => return vec![("node", name.to_string())],
+        Who::Container(id) => id,
+    };
+    let pod = world.pod(&id.uid);
+    let names = pod.map(|pod| &pod.identity);
+    let container = id
+        .container_id
+        .as_ref()
+        .and_then(|id| pod.and_then(|pod| pod.name_of(id)).or(Some(id)));
+    vec![
+        ("namespace", text(names.and_then(|names| names.namespace.as_ref()))),
+        (
+            "pod",
+            names
+                .and_then(|names| names.pod.as_ref())
+                .unwrap_or(&id.uid)
+                .to_string(),
+        ),
+        ("container", text(container)),
+        ("node", text(names.and_then(|names| names.node.as_ref()))),
+    ]
+}
+
+fn others() -> Labels {
+    ["namespace", "pod", "container", "node"]
+        .into_iter()
+        .map(|label| (label, "~other".to_owned()))
+        .collect()
+}
+
+fn active(engine: &Engine) -> BTreeMap<Labels, Value> {
+    let labels = |insight: &Insight| {
+        let (namespace, pod) = match &insight.subject {
+            Subject::Container(id) | Subject::Pod(id) => (id.namespace.as_deref(), id.pod.as_deref()),
+            _ => (None, None),
+        };
+        let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+        let (id, severity) = (insight.id.to_owned(), insight.severity.label().to_owned());
+        vec![
+            ("id", id),
+            ("severity", severity),
+            ("namespace", text(namespace)),
+            ("pod", text(pod)),
+        ]
+    };
+    engine
+        .open()
+        .map(|insight| (labels(insight), Value::Number(1.0)))
+        .collect()
+}
+
+fn blind(world: &World) -> BTreeMap<Labels, Value> {
+    world
+        .gaps()
+        .map(|(_, gap)| (vec![("sniffer", gap.source.to_string())], Value::Number(0.0)))
+        .collect()
+}

@@ -1,0 +1,95 @@
+//! One run, live or replayed: events and ticks go to the engine in order, what it says goes to the user.
+
+use std::io;
+
+use anyhow::{Context as _, Result};
+use correlator::{Engine, Event, Insight, Severity, Stats, Status, Timestamp};
+use sniffers::recording::{RecorderThread, RecordingError};
+
+use crate::output::Writer;
+use crate::scope::Scope;
+
+/// The engine with its ends connected.
+pub(crate) struct Session {
+    engine: Engine,
+    writer: Box<dyn Writer>,
+    scope: Scope,
+    recorder: Option<RecorderThread>,
+    worst: Option<Severity>,
+    failed: Option<io::Error>,
+}
+
+impl Session {
+    pub(crate) fn new(batch_size: usize, writer: Box<dyn Writer>, scope: Scope) -> Self {
+        let engine = Engine::new(insights::all(), batch_size);
+        Self {
+            engine,
+            writer,
+            scope,
+            recorder: None,
+            worst: None,
+            failed: None,
+        }
+    }
+
+    /// Writes everything from now on to a recording too.
+    pub(crate) fn record(&mut self, recorder: RecorderThread) {
+        self.recorder = Some(recorder);
+    }
+
+    /// An event came in.
+    pub(crate) fn event(&mut self, event: Event) {
+        if let Some(recorder) = &self.recorder {
+            recorder.event(&event);
+        }
+        self.writer.event(&event);
+        self.engine.push(event);
+    }
+
+    /// Time moved on.
+    pub(crate) fn tick(&mut self, now: Timestamp) {
+        if let Some(recorder) = &self.recorder {
+            recorder.tick(now);
+        }
+        for insight in self.engine.advance(now) {
+            self.say(insight);
+        }
+    }
+
+    fn say(&mut self, mut insight: Insight) {
+        if !self.scope.covers(&insight) {
+            return;
+        }
+        if insight.status != Status::Resolved {
+            self.worst = self.worst.max(Some(insight.severity));
+        }
+        self.scope.fit(&mut insight);
+        if self.failed.is_none() {
+            self.failed = self.writer.insight(&insight).err();
+        }
+    }
+
+    /// The error with which recording stopped, once.
+    pub(crate) fn recorder_error(&self) -> Option<RecordingError> {
+        self.recorder.as_ref().and_then(RecorderThread::take_error)
+    }
+
+    /// Whether writing failed, which ends the run.
+    pub(crate) fn is_broken(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// Writes what is left and gives back what was done and the worst severity said.
+    pub(crate) fn finish(mut self) -> Result<(Stats, Option<Severity>)> {
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish().context("writing the recording")?;
+        }
+        if self.failed.is_none() {
+            self.failed = self.writer.finish(&self.engine).err();
+        }
+        match self.failed {
+            Some(error) => Err(error).context("writing to stdout"),
+            None => Ok((self.engine.stats(), self.worst)),
+        }
+    }
+}

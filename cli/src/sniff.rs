@@ -1,0 +1,208 @@
+//! `tapio sniff`: live from this machine, or from a recording.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use correlator::{Body, Event, Fact, Severity, Stats, Timestamp};
+use sniffers::recording::{Header, Reader, Recorder, RecorderThread, host_facts};
+use sniffers::replay::{Sink, replay};
+use sniffers::{Context, EventSender, Manager, clock};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::Receiver;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::Sniff;
+use crate::notices::Notices;
+use crate::output;
+use crate::scope::Scope;
+use crate::session::Session;
+use crate::sources;
+
+/// How often time is moved on.
+const TICK: Duration = Duration::from_millis(100);
+/// Events that may wait for the engine.
+const QUEUE: usize = 65_536;
+/// Events and ticks that may wait for the recorder.
+const RECORDER_QUEUE: usize = 65_536;
+/// Exit code when an insight reached `--fail-on`.
+const FINDINGS: u8 = 3;
+/// Exit code after a second Ctrl-C.
+const INTERRUPTED: i32 = 130;
+
+/// Runs it.
+pub(crate) fn run(sniff: &Sniff) -> Result<ExitCode> {
+    let scope = Scope {
+        namespace: sniff.namespace.clone(),
+        context: sniff.context.clone(),
+    };
+    let session = Session::new(sniff.batch_size, output::writer(sniff.output, sniff.color), scope);
+    let (stats, worst) = match &sniff.replay {
+        Some(path) => replayed(path, session)?,
+        None => live(sniff, session)?,
+    };
+    Notices::new().stats(&stats);
+    let bound = sniff.fail_on.map(Severity::from);
+    let found = bound.is_some_and(|bound| worst.is_some_and(|worst| worst >= bound));
+    Ok(if found {
+        ExitCode::from(FINDINGS)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn replayed(path: &Path, session: Session) -> Result<(Stats, Option<Severity>)> {
+    let reader = Reader::open(path)?;
+    let mut into = Replayed {
+        session,
+        notices: Notices::new(),
+    };
+    let losses = replay(reader, &mut into)?;
+    into.notices.losses(path, &losses);
+    into.session.finish()
+}
+
+/// Feeds a recording to the engine.
+struct Replayed {
+    session: Session,
+    notices: Notices,
+}
+
+impl Sink for Replayed {
+    fn header(&mut self, header: Header) {
+        self.notices.recording(&header);
+    }
+
+    fn event(&mut self, event: Event) {
+        self.session.event(event);
+    }
+
+    fn tick(&mut self, now: Timestamp) {
+        self.session.tick(now);
+    }
+}
+
+fn live(sniff: &Sniff, mut session: Session) -> Result<(Stats, Option<Severity>)> {
+    if let Some(path) = &sniff.record {
+        session.record(recorder(path)?);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
+    runtime.context("starting the runtime")?.block_on(watch(sniff, session))
+}
+
+fn recorder(path: &Path) -> Result<RecorderThread> {
+    let host = host_facts(Path::new("/"));
+    let header = Header {
+        tapio: env!("CARGO_PKG_VERSION").to_owned(),
+        node: host.node,
+        boot_id: host.boot_id,
+        kernel: host.kernel,
+        started: clock::now(),
+        ..Header::default()
+    };
+    let recorder = Recorder::create(path, header)?;
+    Ok(RecorderThread::start(recorder, RECORDER_QUEUE)?)
+}
+
+async fn watch(sniff: &Sniff, mut session: Session) -> Result<(Stats, Option<Severity>)> {
+    let (events, mut queue) = EventSender::bounded(QUEUE);
+    let cx = Context {
+        events,
+        pods: sources::pid_map(),
+        stop: CancellationToken::new(),
+    };
+    let sniffers = sources::of(sniff);
+    let mut notices = Notices::new();
+    notices.start(&sniffers);
+    let needs_all = sniff.ebpf_only || sniff.k8s_only;
+    let mut manager = Manager::start(sniffers, &cx);
+    let ended = tokio::select! {
+        () = pump(&cx, &mut queue, &mut session, &mut notices) => Ended::Broken,
+        () = asked_to_stop(sniff.duration) => Ended::Asked,
+        () = manager.too_few(needs_all) => Ended::NothingToWatch,
+    };
+    exit_on_second_signal();
+    manager.stop().await;
+    drain(&cx, &mut queue, &mut session, &mut notices);
+    session.tick(clock::now());
+    let done = session.finish();
+    match ended {
+        Ended::NothingToWatch => bail!("there is nothing left to watch; mend one of the above, or replay a recording"),
+        Ended::Asked | Ended::Broken => done,
+    }
+}
+
+/// Why a live run ended.
+enum Ended {
+    Asked,
+    NothingToWatch,
+    Broken,
+}
+
+/// Hands events and ticks to the session until writing fails.
+async fn pump(cx: &Context, queue: &mut Receiver<Event>, session: &mut Session, notices: &mut Notices) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    while !session.is_broken() {
+        ticks.tick().await;
+        drain(cx, queue, session, notices);
+        session.tick(clock::now());
+        notices.recorder(session.recorder_error());
+    }
+}
+
+/// Hands over everything that waits, and what was dropped for want of room.
+fn drain(cx: &Context, queue: &mut Receiver<Event>, session: &mut Session, notices: &mut Notices) {
+    let waiting = queue.len();
+    for _ in 0..waiting {
+        let Ok(event) = queue.try_recv() else { break };
+        if let Body::Fact(fact @ (Fact::Blind(_) | Fact::Sighted { .. })) = &event.body {
+            notices.sight(fact);
+        }
+        session.event(event);
+    }
+    let dropped = cx.events.take_dropped();
+    if dropped > 0 {
+        cx.events
+            .lost(clock::now(), "queue", "the engine did not keep up", dropped);
+    }
+}
+
+/// Returns on SIGINT, SIGTERM or when the time is up.
+async fn asked_to_stop(duration: Option<Duration>) {
+    let time_is_up = async {
+        match duration {
+            Some(duration) => tokio::time::sleep(duration).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = signalled(SignalKind::interrupt()) => {}
+        () = signalled(SignalKind::terminate()) => {}
+        () = time_is_up => {}
+    }
+}
+
+async fn signalled(kind: SignalKind) {
+    match signal(kind) {
+        Ok(mut signals) => {
+            signals.recv().await;
+        }
+        Err(error) => {
+            tracing::warn!(%error, "A signal cannot be handled.");
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// The first Ctrl-C ends the run in order; whoever presses it again wants out at once.
+fn exit_on_second_signal() {
+    tokio::spawn(async {
+        asked_to_stop(None).await;
+        std::process::exit(INTERRUPTED);
+    });
+}
