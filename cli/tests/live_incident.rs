@@ -2,7 +2,8 @@
 //! times and gives up each time because its database refuses it, while the API server tells the same pod's story and a
 //! healthy neighbour runs beside it.
 //!
-//! With `TAPIO_KEEP_RECORDING=FILE` the recording of the run is kept there; `TAPIO_LEAK_MILLIS` sets the pace of the leak.
+//! With `TAPIO_KEEP_INCIDENT=FILE` and `TAPIO_KEEP_HEALTHY=FILE` the recordings of the runs are kept there;
+//! `TAPIO_LEAK_MILLIS` sets the pace of the leak.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod node;
@@ -11,6 +12,7 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use correlator::Timestamp;
@@ -21,6 +23,8 @@ use serde_json::Value;
 use sniffers::clock;
 
 const LIMIT: u64 = 64 << 20;
+/// Each run sees the whole machine, so there is one at a time.
+static MACHINE: Mutex<()> = Mutex::new(());
 
 #[test]
 #[ignore = "not a test: what this binary does when it is run as a container"]
@@ -28,19 +32,40 @@ fn workload() {
     be_workload();
 }
 
+fn is_skipped() -> bool {
+    let Some(reason) = missing() else { return false };
+    let required = std::env::var_os("TAPIO_REQUIRE_ROOT_TESTS").is_some();
+    assert!(!required, "must not be skipped: {reason}");
+    eprintln!("SKIPPED live_incident: {reason}");
+    true
+}
+
 #[test]
-fn tapio_explains_a_real_incident_once_and_replays_it_byte_for_byte() {
-    if let Some(reason) = missing() {
-        assert!(
-            std::env::var_os("TAPIO_REQUIRE_ROOT_TESTS").is_none(),
-            "must not be skipped: {reason}"
-        );
-        eprintln!("SKIPPED live_incident: {reason}");
+fn a_healthy_pod_gives_no_insight() {
+    if is_skipped() {
         return;
     }
+    let _alone = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let api = ApiServer::start().unwrap();
-    let mut node = Node::new();
+    let mut node = Node::new("healthy");
+    let web = node.start(WEB_UID, LIMIT, "10.244.1.7", "serve 8080");
+    kubelet::before(&api, &web.id, clock::now());
+    let tapio = Tapio::start(&api, folder.path());
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!(tapio.stop(), "");
+    keep("TAPIO_KEEP_HEALTHY", folder.path());
+}
+
+#[test]
+fn tapio_explains_a_real_incident_once_and_replays_it_byte_for_byte() {
+    if is_skipped() {
+        return;
+    }
+    let _alone = MACHINE.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = tempfile::tempdir().unwrap();
+    let api = ApiServer::start().unwrap();
+    let mut node = Node::new("incident");
     let neighbour = node.start(WEB_UID, LIMIT, "10.244.1.7", "serve 8080");
     kubelet::before(&api, &neighbour.id, clock::now());
 
@@ -53,7 +78,7 @@ fn tapio_explains_a_real_incident_once_and_replays_it_byte_for_byte() {
     check(&insights, &facts);
     let recording = folder.path().join("incident.tapio.zst");
     let replayed = tapio_binary()
-        .args(["sniff", "-o", "json", "--replay"])
+        .args(["sniff", "-o", "json", "-n", "shop", "--replay"])
         .arg(&recording)
         .output()
         .unwrap();
@@ -62,8 +87,13 @@ fn tapio_explains_a_real_incident_once_and_replays_it_byte_for_byte() {
         live,
         "a replay says the same, byte for byte"
     );
-    if let Some(keep) = std::env::var_os("TAPIO_KEEP_RECORDING") {
-        std::fs::copy(&recording, keep).unwrap();
+    keep("TAPIO_KEEP_INCIDENT", folder.path());
+}
+
+/// Copies the recording of a run to where a variable says.
+fn keep(variable: &str, folder: &Path) {
+    if let Some(place) = std::env::var_os(variable) {
+        std::fs::copy(folder.join("incident.tapio.zst"), place).unwrap();
     }
 }
 
@@ -173,7 +203,7 @@ impl Tapio {
         let (kubeconfig, said) = (folder.join("kubeconfig"), folder.join("said.json"));
         std::fs::write(&kubeconfig, api.kubeconfig()).unwrap();
         let mut child = tapio_binary()
-            .args(["sniff", "-o", "json", "--kubeconfig"])
+            .args(["sniff", "-o", "json", "-n", "shop", "--kubeconfig"])
             .arg(&kubeconfig)
             .arg("--record")
             .arg(folder.join("incident.tapio.zst"))

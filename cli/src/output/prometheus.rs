@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use correlator::{Body, Engine, Event, Fact, Insight, Outcome, PodIdentity, Status, Subject, World};
+use correlator::{Body, Engine, Event, Fact, Insight, Outcome, PodIdentity, Status, Subject, Timestamp, World};
 
 use super::Writer;
 use super::exposition::{Family, Labels, Latency, MAX_SERIES, Value, render};
@@ -16,12 +16,20 @@ use super::metrics::{Description, describe, describe_span};
 /// Collects, and writes one exposition at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Prometheus {
-    numbers: BTreeMap<String, Metric<f64>>,
+    numbers: BTreeMap<String, Metric<Number>>,
     latencies: BTreeMap<String, Metric<Latency>>,
     insights: BTreeMap<Labels, Value>,
     events: BTreeMap<Labels, Value>,
     lost: BTreeMap<Labels, Value>,
+    up: BTreeMap<Labels, Value>,
     overflow: f64,
+}
+
+/// A gauge or counter, and when it last changed.
+#[derive(Debug, Default)]
+struct Number {
+    value: f64,
+    at: Timestamp,
 }
 
 #[derive(Debug)]
@@ -43,9 +51,8 @@ enum Who {
 impl Writer for Prometheus {
     fn event(&mut self, event: &Event) {
         add(&mut self.events, vec![("signal", event.signal.name().to_owned())], 1.0);
-        if let Body::Fact(Fact::Lost { source, reason, count }) = &event.body {
-            let labels = vec![("source", source.to_string()), ("reason", reason.to_string())];
-            add(&mut self.lost, labels, *count as f64);
+        if let Body::Fact(fact) = &event.body {
+            self.about_sight(fact);
         }
         if let Some(who) = who(&event.subject) {
             self.measure(&who, event);
@@ -67,15 +74,13 @@ impl Writer for Prometheus {
     fn finish(&mut self, engine: &Engine) -> io::Result<()> {
         let mut families = BTreeMap::new();
         for (name, metric) in &self.numbers {
-            let join = |a: &mut Value, b: &f64| join_numbers(metric.kind, a, *b);
             families.insert(
                 name.clone(),
-                metric.named(engine.world(), |number| Value::Number(*number), join),
+                metric.named(engine.world(), |runs| join_numbers(metric.kind, runs)),
             );
         }
         for (name, metric) in &self.latencies {
-            let new = |latency: &Latency| Value::Histogram(latency.clone());
-            families.insert(name.clone(), metric.named(engine.world(), new, join_latencies));
+            families.insert(name.clone(), metric.named(engine.world(), join_latencies));
         }
         self.about_tapio(engine, &mut families);
         io::stdout().lock().write_all(render(&families).as_bytes())
@@ -83,30 +88,53 @@ impl Writer for Prometheus {
 }
 
 impl Prometheus {
+    fn about_sight(&mut self, fact: &Fact) {
+        let sniffer = |source: &Arc<str>| vec![("sniffer", source.to_string())];
+        match fact {
+            Fact::Lost { source, reason, count } => {
+                let labels = vec![("source", source.to_string()), ("reason", reason.to_string())];
+                add(&mut self.lost, labels, *count as f64);
+            }
+            Fact::Blind(gap) => {
+                self.up.insert(sniffer(&gap.source), Value::Number(0.0));
+            }
+            Fact::Sighted { source } => {
+                self.up.insert(sniffer(source), Value::Number(1.0));
+            }
+            _ => {}
+        }
+    }
+
     fn measure(&mut self, who: &Who, event: &Event) {
         let Description { name, help, scale } = describe(&event.signal, &event.body);
         match &event.body {
-            Body::Gauge(value) => *self.number(who, &name, &help, "gauge", vec![]) = *value * scale,
-            Body::Count(rise) => *self.number(who, &name, &help, "counter", vec![]) += *rise as f64 * scale,
+            Body::Gauge(value) => {
+                let new = Number {
+                    value: *value * scale,
+                    at: event.at,
+                };
+                *self.number(who, &name, &help, "gauge", vec![]) = new;
+            }
+            Body::Count(rise) => self.number(who, &name, &help, "counter", vec![]).value += *rise as f64 * scale,
             Body::Span { took, outcome, .. } => {
                 let (total, latency, help) = describe_span(&event.signal);
                 let labels = vec![
                     ("direction", "outbound".to_owned()),
                     ("outcome", outcome.label().to_owned()),
                 ];
-                *self.number(who, &total, &help, "counter", labels) += 1.0;
+                self.number(who, &total, &help, "counter", labels).value += 1.0;
                 if *outcome == Outcome::Ok {
                     self.latency(who, &latency, &help).observe(took.as_secs_f64());
                 }
             }
             Body::Fact(Fact::OomKill(_) | Fact::Exit(_) | Fact::Exec(_)) => {
-                *self.number(who, &name, &help, "counter", vec![]) += 1.0;
+                self.number(who, &name, &help, "counter", vec![]).value += 1.0;
             }
             Body::Fact(_) | Body::Histogram(_) => {}
         }
     }
 
-    fn number(&mut self, who: &Who, name: &str, help: &str, kind: &'static str, labels: Labels) -> &mut f64 {
+    fn number(&mut self, who: &Who, name: &str, help: &str, kind: &'static str, labels: Labels) -> &mut Number {
         series(
             &mut self.numbers,
             &mut self.overflow,
@@ -195,24 +223,22 @@ impl Prometheus {
         put(
             "sniffer_up",
             "gauge",
-            "0 while a source is blind.",
-            blind(engine.world()),
+            "1 while a source watches, 0 while it is blind.",
+            self.up.clone(),
         );
     }
 }
 
 impl<T> Metric<T> {
-    /// The series with the names known by now. Runs of one container become one series.
-    fn named(&self, world: &World, new: impl Fn(&T) -> Value, join: impl Fn(&mut Value, &T)) -> Family {
-        let mut series: BTreeMap<Labels, Value> = BTreeMap::new();
+    /// The series with the names known by now; the runs of one container become one series.
+    fn named(&self, world: &World, join: impl Fn(&[&T]) -> Value) -> Family {
+        let mut runs: BTreeMap<Labels, Vec<&T>> = BTreeMap::new();
         for ((who, extra), value) in &self.series {
             let mut labels = who.as_ref().map_or_else(others, |who| labels(who, world));
             labels.extend(extra.iter().cloned());
-            series
-                .entry(labels)
-                .and_modify(|known| join(known, value))
-                .or_insert_with(|| new(value));
+            runs.entry(labels).or_default().push(value);
         }
+        let series = runs.into_iter().map(|(labels, runs)| (labels, join(&runs))).collect();
         Family {
             help: self.help.clone(),
             kind: self.kind,
@@ -248,21 +274,20 @@ fn add(series: &mut BTreeMap<Labels, Value>, labels: Labels, more: f64) {
     }
 }
 
-/// Counters of several runs add up; of gauges the largest stands, since a run that ended keeps its last value.
-fn join_numbers(kind: &str, known: &mut Value, other: f64) {
-    if let Value::Number(number) = known {
-        *number = if kind == "counter" {
-            *number + other
-        } else {
-            number.max(other)
-        };
+/// Counters of several runs add up; of gauges the newest stands.
+fn join_numbers(kind: &str, runs: &[&Number]) -> Value {
+    if kind == "counter" {
+        return Value::Number(runs.iter().map(|run| run.value).sum());
     }
+    Value::Number(runs.iter().max_by_key(|run| run.at).map_or(0.0, |run| run.value))
 }
 
-fn join_latencies(known: &mut Value, other: &Latency) {
-    if let Value::Histogram(latency) = known {
-        latency.merge(other);
+fn join_latencies(runs: &[&Latency]) -> Value {
+    let mut all = Latency::default();
+    for run in runs {
+        all.merge(run);
     }
+    Value::Histogram(all)
 }
 
 fn who(subject: &Subject) -> Option<Who> {
@@ -328,12 +353,5 @@ fn active(engine: &Engine) -> BTreeMap<Labels, Value> {
     engine
         .open()
         .map(|insight| (labels(insight), Value::Number(1.0)))
-        .collect()
-}
-
-fn blind(world: &World) -> BTreeMap<Labels, Value> {
-    world
-        .gaps()
-        .map(|(_, gap)| (vec![("sniffer", gap.source.to_string())], Value::Number(0.0)))
         .collect()
 }

@@ -62,8 +62,8 @@ pub(crate) struct Container {
 }
 
 impl Node {
-    pub(crate) fn new() -> Self {
-        let name = format!("tapio-test-{}", std::process::id());
+    pub(crate) fn new(name: &str) -> Self {
+        let name = format!("tapio-test-{name}-{}", std::process::id());
         let bases = hierarchies().into_iter().map(|root| root.join(&name)).collect();
         let image = tempfile::tempdir().unwrap();
         fs::copy(std::env::current_exe().unwrap(), image.path().join(PROGRAM)).unwrap();

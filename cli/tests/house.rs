@@ -1,0 +1,158 @@
+//! The rules of the house, read from the workspace itself: who may import whom, what stays pure, how long a file may be,
+//! and that generated documents are current (`TAPIO_UPDATE_GOLDEN=1` rewrites them).
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const CRATES: [&str; 7] = [
+    "correlator",
+    "insights",
+    "probes",
+    "pidmap",
+    "sniffers",
+    "cli",
+    "fixtures",
+];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// All files below a folder of the workspace, without what is built.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") {
+            found.extend(files(&path));
+        } else if path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn sources(extensions: &[&str]) -> Vec<PathBuf> {
+    let all = CRATES.iter().flat_map(|name| files(&root().join(name)));
+    all.filter(|path| {
+        path.extension()
+            .is_some_and(|e| extensions.iter().any(|wanted| e == *wanted))
+    })
+    .collect()
+}
+
+/// What stands in `[dependencies]` of a crate's manifest.
+fn dependencies(of: &str) -> Vec<String> {
+    let manifest = fs::read_to_string(root().join(of).join("Cargo.toml")).unwrap();
+    let section = manifest
+        .split("\n[")
+        .find_map(|section| section.strip_prefix("dependencies]"))
+        .unwrap()
+        .to_owned();
+    let name = |line: &str| line.split(['.', ' ', '=']).next().unwrap_or_default().to_owned();
+    section
+        .lines()
+        .map(name)
+        .filter(|name| !name.is_empty() && !name.starts_with('#'))
+        .collect()
+}
+
+#[test]
+fn crates_import_each_other_one_way() {
+    let allowed: [(&str, &[&str]); 7] = [
+        ("correlator", &[]),
+        ("insights", &["correlator"]),
+        ("probes", &["correlator"]),
+        ("pidmap", &["correlator"]),
+        ("fixtures", &["correlator"]),
+        ("sniffers", &["correlator", "pidmap", "probes"]),
+        ("cli", &["correlator", "insights", "pidmap", "probes", "sniffers"]),
+    ];
+    for (name, may) in allowed {
+        for ours in dependencies(name)
+            .iter()
+            .filter(|dependency| CRATES.contains(&dependency.as_str()))
+        {
+            assert!(may.contains(&ours.as_str()), "{name} must not import {ours}");
+        }
+    }
+}
+
+#[test]
+fn the_core_stays_pure() {
+    let pure = ["correlator", "insights", "serde", "jiff", "statrs"];
+    let impure = [
+        "std::fs",
+        "std::env::",
+        "std::thread",
+        "std::process",
+        "std::net::{Tcp",
+        "TcpStream",
+        "Instant",
+        "SystemTime",
+        "Timestamp::now",
+        "HashMap",
+        "HashSet",
+        "println!",
+    ];
+    for name in ["correlator", "insights"] {
+        for dependency in dependencies(name) {
+            assert!(
+                pure.contains(&dependency.as_str()),
+                "{name} must not depend on {dependency}"
+            );
+        }
+        for path in files(&root().join(name).join("src")) {
+            let source = fs::read_to_string(&path).unwrap();
+            let code = source.split("#[cfg(test)]").next().unwrap();
+            for word in impure {
+                assert!(!code.contains(word), "{word} in {}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn files_are_short_and_say_what_they_are_for() {
+    for path in sources(&["rs", "c", "h"]) {
+        let source = fs::read_to_string(&path).unwrap();
+        assert!(source.lines().count() <= 400, "{} has over 400 lines", path.display());
+        let opens = if path.extension().is_some_and(|e| e == "rs") {
+            "//! "
+        } else {
+            "/*"
+        };
+        let first = source
+            .lines()
+            .find(|line| !line.starts_with("// SPDX"))
+            .unwrap_or_default();
+        assert!(
+            first.starts_with(opens),
+            "{} does not say what it is for",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn the_catalogue_in_the_docs_is_current() {
+    let mut text = String::from(
+        "<!-- Generated from insights/src/detectors by `TAPIO_UPDATE_GOLDEN=1 cargo test -p tapio --test house`. -->\n\n\
+         What tapio recognises. `tapio explain ID` prints the same text.\n",
+    );
+    for (id, manual) in insights::MANUALS {
+        let (title, rest) = manual.split_once('\n').unwrap();
+        let title = title.trim_start_matches("# ");
+        text.extend(["\n## `", id, "`: ", title, "\n", rest, "\n"]);
+    }
+    let path = root().join("docs/insights.md");
+    if std::env::var_os("TAPIO_UPDATE_GOLDEN").is_some() {
+        fs::write(&path, &text).unwrap();
+    }
+    assert!(
+        fs::read_to_string(&path).unwrap_or_default() == text,
+        "docs/insights.md is not current"
+    );
+}
