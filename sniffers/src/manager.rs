@@ -208,7 +208,6 @@ mod tests {
         }
         let expected = [
             "blind: reset",
-            "sighted: scripted",
             "blind: it stopped because of a defect",
             "sighted: scripted",
         ];

@@ -164,6 +164,8 @@ mod tests {
             .join(&id);
         fs::create_dir_all(&container).unwrap();
         fs::write(container.join("memory.current"), "4096\n").unwrap();
+        let watching = receiver.recv().await.unwrap();
+        assert_eq!(watching.signal, signals::SELF_SIGHT);
         let event = receiver.recv().await.unwrap();
         assert_eq!((event.signal, event.body), (signals::MEMORY_USAGE, Body::Gauge(4096.0)));
         let Subject::Container(identity) = event.subject else {
