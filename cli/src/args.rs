@@ -53,7 +53,7 @@ pub(crate) struct Sniff {
     pub(crate) batch_size: usize,
 
     /// Only insights of this namespace (and of nodes and the cluster)
-    #[arg(short, long, value_name = "NAME", env = "TAPIO_NAMESPACE")]
+    #[arg(short, long, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
 
     /// All namespaces (the default)

@@ -4,6 +4,7 @@ mod exposition;
 pub(crate) mod glyphs;
 mod human;
 mod metrics;
+mod owner;
 mod prometheus;
 
 use std::io::{self, Write};

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use correlator::{Body, Engine, Event, Fact, Insight, Outcome, PodIdentity, Status, Subject, Timestamp, World};
+use correlator::{Body, Engine, Event, Fact, Insight, Outcome, Status, Subject, Timestamp, World};
 
 use super::Writer;
 use super::exposition::{Family, Labels, Latency, MAX_SERIES, Value, render};
 use super::metrics::{Description, describe, describe_span};
+use super::owner::{self, Who};
 
 /// Collects, and writes one exposition at the end.
 #[derive(Debug, Default)]
@@ -42,19 +43,13 @@ struct Metric<T> {
 /// Whose series, and the labels that do not name anybody. Nobody stands for `~other`.
 type Key = (Option<Who>, Labels);
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
-    Container(Arc<PodIdentity>),
-    Node(Arc<str>),
-}
-
 impl Writer for Prometheus {
     fn event(&mut self, event: &Event) {
         add(&mut self.events, vec![("signal", event.signal.name().to_owned())], 1.0);
         if let Body::Fact(fact) = &event.body {
             self.about_sight(fact);
         }
-        if let Some(who) = who(&event.subject) {
+        if let Some(who) = owner::of(&event.subject) {
             self.measure(&who, event);
         }
     }
@@ -234,7 +229,7 @@ impl<T> Metric<T> {
     fn named(&self, world: &World, join: impl Fn(&[&T]) -> Value) -> Family {
         let mut runs: BTreeMap<Labels, Vec<&T>> = BTreeMap::new();
         for ((who, extra), value) in &self.series {
-            let mut labels = who.as_ref().map_or_else(others, |who| labels(who, world));
+            let mut labels = who.as_ref().map_or_else(owner::others, |who| owner::labels(who, world));
             labels.extend(extra.iter().cloned());
             runs.entry(labels).or_default().push(value);
         }
@@ -288,51 +283,6 @@ fn join_latencies(runs: &[&Latency]) -> Value {
         all.merge(run);
     }
     Value::Histogram(all)
-}
-
-fn who(subject: &Subject) -> Option<Who> {
-    match subject {
-        Subject::Container(id) | Subject::Pod(id) => Some(Who::Container(Arc::new(PodIdentity {
-            uid: id.uid.clone(),
-            container_id: id.container_id.clone(),
-            ..Default::default()
-        }))),
-        Subject::Node(name) => Some(Who::Node(name.clone())),
-        Subject::Process(_) | Subject::Cluster => None,
-    }
-}
-
-fn labels(who: &Who, world: &World) -> Labels {
-    let text = |value: Option<&Arc<str>>| value.map(ToString::to_string).unwrap_or_default();
-    let id = match who {
-        Who::Node(name) => return vec![("node", name.to_string())],
-        Who::Container(id) => id,
-    };
-    let pod = world.pod(&id.uid);
-    let names = pod.map(|pod| &pod.identity);
-    let container = id
-        .container_id
-        .as_ref()
-        .and_then(|id| pod.and_then(|pod| pod.name_of(id)).or(Some(id)));
-    vec![
-        ("namespace", text(names.and_then(|names| names.namespace.as_ref()))),
-        (
-            "pod",
-            names
-                .and_then(|names| names.pod.as_ref())
-                .unwrap_or(&id.uid)
-                .to_string(),
-        ),
-        ("container", text(container)),
-        ("node", text(names.and_then(|names| names.node.as_ref()))),
-    ]
-}
-
-fn others() -> Labels {
-    ["namespace", "pod", "container", "node"]
-        .into_iter()
-        .map(|label| (label, "~other".to_owned()))
-        .collect()
 }
 
 fn active(engine: &Engine) -> BTreeMap<Labels, Value> {
