@@ -100,17 +100,10 @@ impl Notices {
 
     /// What was done.
     pub(crate) fn stats(&self, stats: &Stats) {
-        let Stats {
-            events,
-            refused,
-            insights,
-            correlations,
-            pods,
-            ..
-        } = stats;
+        let dropped = stats.refused + stats.lost;
         eprintln!(
-            "{}Stats: Events: {events} | Refused: {refused} | Insights: {insights} | Correlations: {correlations} | Pods: {pods}",
-            self.glyphs.stats
+            "{}Stats: Events: {} | Dropped: {dropped} | Insights: {} | Correlations: {} | Pods: {}",
+            self.glyphs.stats, stats.received, stats.insights, stats.correlations, stats.pods
         );
     }
 }

@@ -7,9 +7,11 @@ mod metrics;
 mod owner;
 mod prometheus;
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use correlator::{Engine, Event, Insight};
+use correlator::{Body, Engine, Event, Fact, Insight};
+use serde_json::json;
 
 use crate::args::{Color, Output};
 
@@ -40,19 +42,35 @@ pub(crate) fn writer(output: Output, color: Color) -> Box<dyn Writer> {
             glyphs::from_environment(),
             human::terminal_width(),
         )),
-        Output::Json => Box::new(Json),
+        Output::Json => Box::new(Json::default()),
         Output::Prometheus => Box::new(prometheus::Prometheus::default()),
     }
 }
 
 /// One JSON object a line.
-struct Json;
+#[derive(Default)]
+struct Json {
+    /// What was lost, by source and reason.
+    lost: BTreeMap<String, u64>,
+}
 
 impl Writer for Json {
+    fn event(&mut self, event: &Event) {
+        if let Body::Fact(Fact::Lost { source, reason, count }) = &event.body {
+            *self.lost.entry(format!("{source}: {reason}")).or_default() += count;
+        }
+    }
+
     fn insight(&mut self, insight: &Insight) -> io::Result<()> {
         let mut out = io::stdout().lock();
         serde_json::to_writer(&mut out, insight)?;
         writeln!(out)?;
         out.flush()
+    }
+
+    /// The last line accounts for every event: `{"summary":{..}}`, with what was lost by source and reason.
+    fn finish(&mut self, engine: &Engine) -> io::Result<()> {
+        let summary = json!({ "summary": { "stats": engine.stats(), "lost": self.lost } });
+        writeln!(io::stdout(), "{summary}")
     }
 }

@@ -7,10 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::batch::Batcher;
 use crate::detector::{Detector, Verdict};
 use crate::event::{Body, Event, Outcome};
-use crate::fact::Gap;
+use crate::fact::{Fact, Gap};
 use crate::history::History;
 use crate::identity::{Scope, Subject};
 use crate::insight::Insight;
@@ -38,17 +40,24 @@ pub struct Engine {
     stats: Stats,
 }
 
-/// What the engine did so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What the engine did so far. Every event is accounted for: `received = handled + refused + lost`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Stats {
-    /// Events pushed.
-    pub events: u64,
+    /// Events pushed, and those that sources said they lost on the way.
+    pub received: u64,
+    /// Events that were remembered.
+    pub handled: u64,
     /// Events that came too late or beyond a bound and were not remembered.
     pub refused: u64,
+    /// Events that sources said they lost.
+    pub lost: u64,
     /// Batches moved.
+    #[serde(skip)]
     pub batches: u64,
     /// Insights opened.
     pub insights: u64,
+    /// Insights that were not said because too many were open.
+    pub unsaid: u64,
     /// Insights opened that join kernel and Kubernetes evidence.
     pub correlations: u64,
     /// Pods the API server told of.
@@ -72,7 +81,7 @@ impl Engine {
 
     /// Takes an event in.
     pub fn push(&mut self, event: Event) {
-        self.stats.events += 1;
+        self.stats.received += 1;
         if let Some(batch) = self.batcher.push(event) {
             self.apply(batch);
         }
@@ -116,7 +125,7 @@ impl Engine {
     pub fn stats(&self) -> Stats {
         Stats {
             pods: self.world.pod_count() as u64,
-            refused: self.stats.refused + self.life.refused(),
+            unsaid: self.life.refused(),
             ..self.stats
         }
     }
@@ -138,12 +147,16 @@ impl Engine {
             for named in self.world.apply(&event) {
                 self.life.rename(&scope, &named.id, &named.name);
             }
+            if let Body::Fact(Fact::Lost { count, .. }) = &event.body {
+                self.stats.lost += count;
+                self.stats.received += count;
+            }
             if is_urgent(&event.body) {
                 self.urgent.insert(scope.clone());
             }
-            if !self.remember(scope, event) {
-                self.stats.refused += 1;
-            }
+            let remembered = self.remember(scope, event);
+            self.stats.handled += u64::from(remembered);
+            self.stats.refused += u64::from(!remembered);
         }
     }
 

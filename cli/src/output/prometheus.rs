@@ -170,17 +170,17 @@ impl Prometheus {
             "Events received, by signal.",
             self.events.clone(),
         );
+        let mut dropped = self.lost.clone();
+        let late = vec![
+            ("source", "engine".to_owned()),
+            ("reason", "too late or beyond a bound".to_owned()),
+        ];
+        add(&mut dropped, late, stats.refused as f64);
         put(
             "events_dropped_total",
             "counter",
             "Events lost, by source and reason.",
-            self.lost.clone(),
-        );
-        put(
-            "events_refused_total",
-            "counter",
-            "Events too late or beyond a bound.",
-            single(stats.refused as f64),
+            dropped,
         );
         put(
             "batches_total",
