@@ -137,7 +137,7 @@ pub(crate) fn cause(window: &Window<'_>, container: &ContainerView<'_>, end: &En
         }
         137 | 143 if probe_failed(window, container, end) => Cause::Liveness,
         137 => Cause::Killed {
-            seen: !window.world().gaps().any(|(_, gap)| covers_oom_kills(&gap.source)) && end.run.is_some(),
+            seen: !window.world().gaps().any(|(_, gap)| covers_oom_kills(&gap.source)) && end.seen,
         },
         0 => Cause::Finishes,
         129..=192 => Cause::Signal { signal: end.code - 128 },

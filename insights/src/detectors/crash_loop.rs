@@ -11,8 +11,9 @@
 //! for another CPU; success again and again (a job, not a service); other signals; the application's own error, with the
 //! connect that failed just before it, if there was one. Exit code 137 alone is never called an OOM kill.
 //!
-//! **Thresholds.** Two ends within ten minutes of a container that is restarted, or `CrashLoopBackOff`. While the API server has
-//! not named the containers of a pod, three ends with a failure. Warning; critical from three ends on or in back-off.
+//! **Thresholds.** Two ends within ten minutes of a container that is restarted; one that the kubelet holds back
+//! (`CrashLoopBackOff` or a `BackOff` event); or, when tapio came in the middle, one end and a restart count that means two in ten
+//! minutes over the pod's life. While the API server has not named the containers of a pod, three failed ends. Warning; critical from three ends on or in back-off.
 //!
 //! **What to do.** Read the log of the run that ended, then mend the cause.
 
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use correlator::{
-    ContainerRole, ContainerState, ContainerStatus, ContainerView, Detector, Insight, PodIdentity, Severity, Source, Subject, TERMINATION_REACH,
+    ContainerRole, ContainerState, ContainerStatus, ContainerView, Detector, Fact, Insight, Pod, PodIdentity, Severity, Source, Subject, TERMINATION_REACH,
     Verdict, Window,
 };
 
@@ -58,18 +59,37 @@ impl Detector for Rule {
 fn named(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
     let state = container.state?;
     let pod = window.pod()?;
-    let restarts_always = &*pod.state.restart_policy == "Always" || state.role == ContainerRole::Sidecar;
     if &*pod.state.restart_policy == "Never" || pod.state.deleted.is_some() {
         return None;
     }
     let ends = ends::of(window.now(), container, TERMINATION_REACH);
-    let failed = ends.iter().filter(|end| end.code != 0 || restarts_always).count();
-    let waits = matches!(&state.status, ContainerStatus::Waiting { reason, .. } if &**reason == BACK_OFF);
-    let began_before = state.restarts >= 2 && failed >= 1;
-    if failed < 2 && !began_before && !(waits && state.restarts >= 1) {
+    let restarts_always = &*pod.state.restart_policy == "Always" && state.role != ContainerRole::Init;
+    let is_failure = |end: &&End<'_>| end.code != 0 || restarts_always || state.role == ContainerRole::Sidecar;
+    let failed = ends.iter().filter(is_failure).count();
+    let waits = state.restarts >= 1 && (is_in_back_off(state) || backs_off(window, container));
+    if failed < 2 && !waits && !(failed == 1 && began_before(window, pod, state)) {
         return None;
     }
     Some(insight(window, container, &container.subject(), &ends, Some(state)))
+}
+
+fn is_in_back_off(state: &ContainerState) -> bool {
+    matches!(&state.status, ContainerStatus::Waiting { reason, .. } if &**reason == BACK_OFF)
+}
+
+/// The kubelet said of late that it holds the container back.
+fn backs_off(window: &Window<'_>, container: &ContainerView<'_>) -> bool {
+    window.own().facts().any(|(_, fact)| {
+        matches!(fact, Fact::Event(event) if &*event.reason == "BackOff"
+            && event.message.contains("restarting failed container")
+            && event.container.as_deref() == Some(container.key()))
+    })
+}
+
+/// Tapio came in the middle: only the last end is told, but so many restarts in so short a life are a loop.
+fn began_before(window: &Window<'_>, pod: &Pod, state: &ContainerState) -> bool {
+    let age = pod.state.created.map_or(Duration::MAX, |created| window.now().since(created));
+    state.restarts >= 2 && age < TERMINATION_REACH * state.restarts / 2
 }
 
 /// Without the API server the runs of one container cannot be told from its siblings: only the pod as a whole is judged.
@@ -99,7 +119,7 @@ fn insight(
     ends: &[End<'_>],
     state: Option<&ContainerState>,
 ) -> Insight {
-    let waits = state.is_some_and(|state| matches!(&state.status, ContainerStatus::Waiting { reason, .. } if &**reason == BACK_OFF));
+    let waits = state.is_some_and(is_in_back_off);
     let restarts = state.map_or(ends.len(), |state| ends.len().max(state.restarts as usize));
     let severity = if waits || restarts >= 3 { Severity::Critical } else { Severity::Warning };
     let cause = ends.last().map_or(Cause::Unknown, |end| ends::cause(window, container, end));
@@ -155,7 +175,7 @@ fn explain(window: &Window<'_>, cause: &Cause, ends: &[End<'_>]) -> String {
             format!("somebody sent SIGKILL{when}; the kernel reports no OOM kill in it, so it is not short of memory")
         }
         Cause::Killed { seen: false } => {
-            format!("SIGKILL{when}; whether by the OOM killer is unknown, because the kernel's OOM kills are not watched")
+            format!("SIGKILL{when}; whether by the OOM killer is unknown, because the kernel was not watched there and then")
         }
         Cause::Command { code } => format!("exit code {code}: {}", crate::exit_status::meaning(*code)),
         Cause::Finishes => format!("its command succeeds{when}; a container that ends belongs in a Job, not in this workload"),

@@ -200,6 +200,33 @@ fn exit_137_is_not_judged_while_oom_kills_go_unseen() {
 }
 
 #[test]
+fn a_loop_that_began_before_tapio_is_told_from_the_restart_count() {
+    let last = Termination {
+        container_id: "c4".into(),
+        ..ended(secs(580), 1)
+    };
+    let state = cart().id("c5").restarts(5).last(last).running(secs(590));
+    let said = said(vec![pod_state(secs(600), &state)]);
+    assert_eq!(only(&said, "crash-loop").severity, Severity::Critical);
+}
+
+#[test]
+fn a_back_off_event_is_enough_without_the_waiting_reason() {
+    let pod = cart().restarts(9);
+    let mut event = warning(
+        secs(90_000),
+        &pod.pod_subject(),
+        "BackOff",
+        "Back-off restarting failed container app in pod cart-1_shop(uid-cart-1)",
+    );
+    if let correlator::Body::Fact(correlator::Fact::Event(event)) = &mut event.body {
+        event.container = Some("app".into());
+    }
+    let said = said(vec![pod_state(secs(89_000), &pod), event]);
+    assert!(only(&said, "crash-loop").title.ends_with("cause unknown"));
+}
+
+#[test]
 fn a_crash_after_a_refused_connect_names_the_dependency() {
     let database = pod("shop", "db-0")
         .container("postgres")

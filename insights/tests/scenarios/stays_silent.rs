@@ -99,6 +99,36 @@ fn many_restarts_long_ago() {
 }
 
 #[test]
+fn one_crash_now_after_many_restarts_over_months() {
+    let last = Termination {
+        container_id: "c40".into(),
+        ..ended(secs(8_000_000), 1)
+    };
+    let now = app().id("c41").restarts(41).last(last).running(secs(8_000_001));
+    assert_silent(vec![pod_state(secs(8_000_002), &now)]);
+}
+
+#[test]
+fn an_init_container_that_succeeds_again_in_a_new_sandbox() {
+    let done = |n: u64| Termination {
+        container_id: format!("i{n}").into(),
+        ..ended(secs(10 * n), 0)
+    };
+    let pod = |n: u64| {
+        let pod = pod("shop", "web-1")
+            .container("migrate")
+            .role(ContainerRole::Init)
+            .id(&format!("i{n}"));
+        pod.restarts(u32::try_from(n - 1).unwrap())
+            .terminated(done(n))
+            .container("app")
+            .id("c1")
+            .running(secs(11))
+    };
+    assert_silent((1..=3).map(|n| pod_state(secs(10 * n), &pod(n))).collect());
+}
+
+#[test]
 fn an_oom_kill_of_last_week_told_again_at_start() {
     let last = Termination {
         reason: "OOMKilled".into(),

@@ -1,0 +1,93 @@
+//! Whether tapio stays the same size and loses nothing under load: ten minutes of every load of the cost bench at once, at a
+//! bounded pace, under `tapio sniff --profile comprehensive`.
+//!
+//! `cargo bench -p tapio --bench soak [-- MINUTES]`, as root. Prints the resident memory each minute and, at the end, what
+//! tapio says of received, handled and lost events.
+#![expect(clippy::print_stdout, reason = "the figures are the result")]
+
+#[path = "cost/load.rs"]
+mod load;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Each load runs for this long, then rests for as long.
+const BURST: Duration = Duration::from_millis(500);
+
+fn main() {
+    if !nix::unistd::geteuid().is_root() {
+        println!("SKIPPED: needs root, to trace");
+        return;
+    }
+    let minutes = std::env::args()
+        .skip(1)
+        .find_map(|argument| argument.parse().ok())
+        .unwrap_or(10u64);
+    let mut tapio = Command::new(env!("CARGO_BIN_EXE_tapio"))
+        .args(["sniff", "--ebpf-only", "--profile", "comprehensive", "-o", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("tapio starts");
+    let end = Instant::now() + Duration::from_secs(60 * minutes);
+    let loads: Vec<_> = load::all()
+        .into_iter()
+        .map(|load| thread::spawn(move || keep_up(&load, end)))
+        .collect();
+    println!("| minute | resident MiB | CPU s |\n|---|---|---|");
+    for minute in 1..=minutes {
+        thread::sleep(Duration::from_secs(60));
+        println!(
+            "| {minute} | {:.1} | {:.1} |",
+            resident_mib(&tapio),
+            cpu_seconds(&tapio)
+        );
+    }
+    for load in loads {
+        let (name, operations) = load.join().expect("no panic");
+        println!("\n{name}: {operations} operations");
+    }
+    println!("\n{}", summary(&mut tapio));
+}
+
+fn keep_up(load: &load::Load, end: Instant) -> (String, u64) {
+    let mut operations = 0;
+    while Instant::now() < end {
+        operations += (load.run)(BURST).0;
+        thread::sleep(BURST);
+    }
+    (format!("{} ({})", load.name, load.what), operations)
+}
+
+fn resident_mib(tapio: &Child) -> f64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", tapio.id())).unwrap_or_default();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(f64::NAN) / 1024.0
+}
+
+fn cpu_seconds(tapio: &Child) -> f64 {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", tapio.id())).unwrap_or_default();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = fields
+        .get(11..13)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
+}
+
+/// Ends tapio as Ctrl-C does and gives back its last line.
+fn summary(tapio: &mut Child) -> String {
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(tapio.id()).expect("a pid"));
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("it runs");
+    let out = tapio.stdout.take().map(BufReader::new);
+    let last = out.and_then(|out| out.lines().map_while(Result::ok).last());
+    tapio.wait().expect("a child");
+    last.unwrap_or_else(|| "tapio said nothing".to_owned())
+}
