@@ -80,6 +80,9 @@ fn scratch(test: &str, parent: &Path, limit: Option<u64>) -> Option<Scratch> {
         .ok()
 }
 
+/// The kernel counts resident pages per CPU and settles them 32 pages late, or more with many CPUs.
+const UNSETTLED: u64 = 2 << 20;
+
 fn assert_kill(sighting: &Sighting, pid: u32, own_limit: bool) {
     let kill = kill_of(sighting, pid).unwrap();
     assert_eq!(
@@ -88,7 +91,7 @@ fn assert_kill(sighting: &Sighting, pid: u32, own_limit: bool) {
     );
     let usage = kill.usage.unwrap();
     assert!(usage <= LIMIT && usage > LIMIT / 2, "{usage}");
-    assert!(kill.anon > LIMIT / 4 && kill.anon <= LIMIT, "{kill:?}");
+    assert!(kill.anon > LIMIT / 4 && kill.anon <= LIMIT + UNSETTLED, "{kill:?}");
     assert!(kill.ns_pid > 0);
 }
 
