@@ -7,11 +7,13 @@ mod error;
 mod load;
 mod probe;
 pub mod record;
+pub mod table;
 
 pub use error::LoadError;
 pub use load::{Kernel, Loaded};
-pub use probe::{Hook, Probe, Program};
+pub use probe::{Hook, Probe, Profile, Program};
 pub use record::{BadRecord, Sighting, TaskIds};
+pub use table::{Table, Values};
 
 include!(concat!(env!("OUT_DIR"), "/probes.rs"));
 

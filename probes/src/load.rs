@@ -13,6 +13,7 @@ use nix::unistd::{SysconfVar, sysconf};
 use crate::error::LoadError;
 use crate::probe::{Hook, Probe, Program};
 use crate::record::{BadRecord, Sighting};
+use crate::table::{Table, TableReader};
 
 /// Bytes asked for in one read of an iterator; the kernel gives at most eight pages at a time.
 const READ_LEN: usize = 64 << 10;
@@ -35,6 +36,7 @@ pub struct Loaded {
     ring: Option<RingBuf<MapData>>,
     lost: PerCpuArray<MapData, u64>,
     lost_told: Vec<u64>,
+    tables: Vec<TableReader>,
     bad: BTreeMap<BadRecord, u64>,
     /// Kept between reads of an iterator.
     buffer: Vec<u8>,
@@ -46,6 +48,8 @@ impl Kernel {
         let btf = Btf::from_sys_fs().map_err(LoadError::NoBtf)?;
         let mut loader = EbpfLoader::new();
         loader.override_global("page_size", &*PAGE_SIZE, false);
+        // Task storage has no reader in user space; the programs alone use it.
+        loader.allow_unsupported_maps();
         Ok(Self { loader, btf })
     }
 
@@ -74,16 +78,30 @@ impl Kernel {
             probe: name,
             part: "lost",
         })?;
+        let tables = open_tables(&mut ebpf, probe)?;
         Ok(Loaded {
             probe,
             ebpf,
             ring,
             lost: PerCpuArray::try_from(lost).map_err(|source| map_error(probe, "lost", source))?,
             lost_told: vec![0; probe.losses.len()],
+            tables,
             bad: BTreeMap::new(),
             buffer: Vec::new(),
         })
     }
+}
+
+fn open_tables(ebpf: &mut Ebpf, probe: &'static Probe) -> Result<Vec<TableReader>, LoadError> {
+    let missing = |part| LoadError::Missing {
+        probe: probe.name,
+        part,
+    };
+    let mut open = |table: &'static Table| {
+        let map = ebpf.take_map(table.map).ok_or_else(|| missing(table.map))?;
+        TableReader::open(table, map).map_err(|source| map_error(probe, table.map, source))
+    };
+    probe.tables.iter().map(&mut open).collect()
 }
 
 fn map_error(probe: &Probe, map: &'static str, source: aya::maps::MapError) -> LoadError {
@@ -167,6 +185,16 @@ impl Loaded {
             for record in self.buffer[..end].chunks(self.probe.sample_len.max(1)) {
                 believe(self.probe, &mut self.bad, record, &mut see);
             }
+        }
+        Ok(())
+    }
+
+    /// Hands over what the probe's tables rose since they were last read; their first reading is since the load. Takes
+    /// about a microsecond a row. What could not be read is told by the next reading.
+    pub fn read_tables(&mut self, mut see: impl FnMut(Sighting)) -> Result<(), LoadError> {
+        for table in &mut self.tables {
+            let read = table.read(&mut see);
+            read.map_err(|source| map_error(self.probe, table.name(), source))?;
         }
         Ok(())
     }

@@ -3,12 +3,15 @@
 use std::fmt;
 
 use crate::record::{BadRecord, Sighting};
+use crate::table::Table;
 
 /// A description of one probe; each folder of `src/` holds one.
 #[derive(Debug)]
 pub struct Probe {
     /// Name of the folder, and of the source in gaps: `ebpf/<name>`.
     pub name: &'static str,
+    /// The smallest profile that has it.
+    pub profile: Profile,
     /// What goes unseen without it, in words: `TCP connects`.
     pub watches: &'static str,
     /// The compiled object, aligned as the loader needs it.
@@ -17,10 +20,23 @@ pub struct Probe {
     pub programs: &'static [Program],
     /// What the slots of the object's `lost` map count, in order; at most four.
     pub losses: &'static [&'static str],
+    /// The tables its programs count in.
+    pub tables: &'static [Table],
     /// Size of a record, for programs that write them one after the other to an iterator's reader.
     pub sample_len: usize,
     /// Reads one record.
     pub decode: fn(&[u8]) -> Result<Sighting, BadRecord>,
+}
+
+/// How much is watched: each profile has the probes of those below it too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Profile {
+    /// What kills containers: OOM kills, exits, memory.
+    Minimal,
+    /// And what makes them slow or unreachable: TCP, DNS, the run queue.
+    Standard,
+    /// And what they do all the time: system calls, packets, files. Costs something on every one of them.
+    Comprehensive,
 }
 
 /// One program of a probe.

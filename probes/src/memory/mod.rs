@@ -6,12 +6,13 @@
 use correlator::{Body, Fact, OomKill, signals};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::probe::{Hook, Probe, Program};
+use crate::probe::{Hook, Probe, Profile, Program};
 use crate::record::{BadRecord, Header, Record, Sighting, read};
 
 /// The probe.
 pub const PROBE: Probe = Probe {
     name: "memory",
+    profile: Profile::Minimal,
     watches: "OOM kills",
     object: aya::include_bytes_aligned!("memory.bpf.o"),
     programs: &[Program {
@@ -19,6 +20,7 @@ pub const PROBE: Probe = Probe {
         hook: Hook::Tracepoint("mark_victim"),
     }],
     losses: &["ring full"],
+    tables: &[],
     sample_len: 0,
     decode,
 };

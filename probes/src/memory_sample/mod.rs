@@ -6,12 +6,13 @@
 use correlator::{Body, signals};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::probe::{Hook, Probe, Program};
+use crate::probe::{Hook, Probe, Profile, Program};
 use crate::record::{BadRecord, Header, Record, Sighting, read};
 
 /// The probe.
 pub const PROBE: Probe = Probe {
     name: "memory_sample",
+    profile: Profile::Minimal,
     watches: "resident memory of processes",
     object: aya::include_bytes_aligned!("memory_sample.bpf.o"),
     programs: &[Program {
@@ -19,6 +20,7 @@ pub const PROBE: Probe = Probe {
         hook: Hook::Tasks,
     }],
     losses: &[],
+    tables: &[],
     sample_len: size_of::<ResidentRecord>(),
     decode,
 };

@@ -7,12 +7,13 @@ use std::time::Duration;
 use correlator::{Body, Exec, Exit, Fact, signals};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::probe::{Hook, Probe, Program};
+use crate::probe::{Hook, Probe, Profile, Program};
 use crate::record::{BadRecord, Header, Record, Sighting, header, read, text};
 
 /// The probe.
 pub const PROBE: Probe = Probe {
     name: "process",
+    profile: Profile::Minimal,
     watches: "program starts, exit codes and deadly signals",
     object: aya::include_bytes_aligned!("process.bpf.o"),
     programs: &[
@@ -26,6 +27,7 @@ pub const PROBE: Probe = Probe {
         },
     ],
     losses: &["ring full at an exec", "ring full at an exit"],
+    tables: &[],
     sample_len: 0,
     decode,
 };

@@ -8,12 +8,13 @@ use std::time::Duration;
 use correlator::{Body, Outcome, Peer, signals};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use crate::probe::{Hook, Probe, Program};
+use crate::probe::{Hook, Probe, Profile, Program};
 use crate::record::{BadRecord, Header, Record, Sighting, read};
 
 /// The probe.
 pub const PROBE: Probe = Probe {
     name: "tcp_connect",
+    profile: Profile::Standard,
     watches: "TCP connects",
     object: aya::include_bytes_aligned!("tcp_connect.bpf.o"),
     programs: &[Program {
@@ -21,6 +22,7 @@ pub const PROBE: Probe = Probe {
         hook: Hook::Tracepoint("inet_sock_set_state"),
     }],
     losses: &["ring full", "start of the connect not seen"],
+    tables: &[],
     sample_len: 0,
     decode,
 };

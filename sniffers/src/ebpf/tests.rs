@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use correlator::{Body, Event, Fact, Outcome, Peer, signals};
 use pidmap::{PidMap, Roots};
-use probes::{Hook, Program};
+use probes::{Hook, Profile, Program};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +16,7 @@ use crate::sniffer::EventSender;
 /// A probe whose hook no kernel has.
 static LOST_CAUSE: Probe = Probe {
     name: "lost_cause",
+    profile: Profile::Minimal,
     watches: "nothing",
     object: probes::tcp_connect::PROBE.object,
     programs: &[Program {
@@ -23,6 +24,7 @@ static LOST_CAUSE: Probe = Probe {
         hook: Hook::Tracepoint("tapio_has_no_such_hook"),
     }],
     losses: &[],
+    tables: &[],
     sample_len: 0,
     decode: probes::tcp_connect::PROBE.decode,
 };

@@ -71,12 +71,14 @@ pub(super) fn watch(cx: &Context, loaded: Vec<Loaded>, sample_hz: NonZeroU32) {
                 take_sample(cx, probe, &anchor);
             }
             if telling {
+                read_tables(cx, probe, &anchor);
                 tell_losses(cx, &mut probe.loaded);
             }
         }
     }
     for probe in &mut probes {
         drain(cx, &mut probe.loaded, &anchor);
+        read_tables(cx, probe, &anchor);
         tell_losses(cx, &mut probe.loaded);
     }
     tracing::info!("The kernel is no longer watched.");
@@ -89,6 +91,19 @@ fn drain(cx: &Context, loaded: &mut Loaded, anchor: &Anchor) {
             cx.events.send(event);
         }
     });
+}
+
+fn read_tables(cx: &Context, probe: &mut Watched, anchor: &Anchor) {
+    if probe.loaded.probe().tables.is_empty() {
+        return;
+    }
+    let result = probe.loaded.read_tables(|sighting| {
+        let subject = subject_of(&cx.pods, &sighting.task);
+        if let Some(event) = event_of(sighting, subject, anchor) {
+            cx.events.send(event);
+        }
+    });
+    tell_sight(cx, probe, result.err());
 }
 
 fn take_sample(cx: &Context, probe: &mut Watched, anchor: &Anchor) {
