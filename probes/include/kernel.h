@@ -35,6 +35,8 @@ enum {
 enum {
 	BPF_ANY = 0,
 	BPF_NOEXIST = 1,
+	BPF_F_NO_PREALLOC = 1,
+	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
 };
 enum {
 	BPF_RB_NO_WAKEUP = 1,
@@ -148,6 +150,12 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	unsigned int __state;
+};
+
+/* Before 5.14. */
+struct task_struct___state {
+	long state;
 };
 
 /* include/linux/binfmts.h */

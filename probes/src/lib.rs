@@ -24,7 +24,10 @@ mod tests {
     #[test]
     fn every_folder_is_a_probe_of_the_same_name_with_a_committed_object() {
         let names: Vec<_> = super::all().iter().map(|probe| probe.name).collect();
-        assert_eq!(names, ["memory", "memory_sample", "process", "tcp_connect"]);
+        assert_eq!(
+            names,
+            ["cpu_sched", "memory", "memory_sample", "process", "tcp_connect"]
+        );
         for probe in super::all() {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(probe.name);
             let object = std::fs::read(folder.join(format!("{}.bpf.o", probe.name))).unwrap();
