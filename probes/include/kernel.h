@@ -138,8 +138,24 @@ struct signal_struct {
 	unsigned int flags;
 };
 
+/* arch/(x86,arm64)/include/asm/thread_info.h; status is x86's */
+struct thread_info {
+	unsigned long flags;
+	__u32 status;
+};
+
+/* arch/(x86,arm64)/include/asm/ptrace.h */
+struct pt_regs {
+	unsigned long orig_ax;
+};
+
+struct pt_regs___arm64 {
+	int syscallno;
+};
+
 /* include/linux/sched.h */
 struct task_struct {
+	struct thread_info thread_info;
 	int pid;
 	int tgid;
 	int exit_code;

@@ -3,6 +3,7 @@
 //! One folder a probe: the C source, the object compiled from it by `probes/compile`, and a `mod.rs` that describes both.
 //! `build.rs` lists the folders; nothing else names a probe.
 
+mod calls;
 mod error;
 mod load;
 mod probe;
@@ -26,7 +27,14 @@ mod tests {
         let names: Vec<_> = super::all().iter().map(|probe| probe.name).collect();
         assert_eq!(
             names,
-            ["cpu_sched", "memory", "memory_sample", "process", "tcp_connect"]
+            [
+                "cpu_sched",
+                "memory",
+                "memory_sample",
+                "process",
+                "syscall",
+                "tcp_connect"
+            ]
         );
         for probe in super::all() {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(probe.name);

@@ -10,6 +10,7 @@ use aya::programs::{BtfTracePoint, Iter, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 use nix::unistd::{SysconfVar, sysconf};
 
+use crate::calls::CLASSES;
 use crate::error::LoadError;
 use crate::probe::{Hook, Probe, Program};
 use crate::record::{BadRecord, Sighting};
@@ -48,6 +49,7 @@ impl Kernel {
         let btf = Btf::from_sys_fs().map_err(LoadError::NoBtf)?;
         let mut loader = EbpfLoader::new();
         loader.override_global("page_size", &*PAGE_SIZE, false);
+        loader.override_global("syscall_classes", &*CLASSES, false);
         // Task storage has no reader in user space; the programs alone use it.
         loader.allow_unsupported_maps();
         Ok(Self { loader, btf })

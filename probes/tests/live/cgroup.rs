@@ -65,11 +65,11 @@ impl Running {
         fs::read_to_string(format!("/proc/{}/{file}", self.0.id())).unwrap()
     }
 
-    /// Stops it, and waits until it has stopped.
+    /// Stops it, and waits until it is off its CPU: `syscall` says `running` until then, the state comes earlier.
     pub(crate) fn stop(&self) {
         self.signal(Signal::SIGSTOP);
         let deadline = Instant::now() + Duration::from_secs(5);
-        while !self.proc("stat").contains(") T ") {
+        while !self.proc("stat").contains(") T ") || self.proc("syscall").starts_with("running") {
             assert!(Instant::now() < deadline, "not stopped: {}", self.proc("stat"));
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0
+/*
+ * System calls by cgroup: how many of each, which failed and how, and how long
+ * the ones asked for took. The hooks are the BTF tracepoints sys_exit, which
+ * knows number and result, and sys_enter, which only stamps the calls that are
+ * timed. Everything is counted in tables; nothing leaves the kernel per call.
+ */
+#include "syscall.h"
+
+#define EAGAIN 11
+#define ENFILE 23
+#define EMFILE 24
+#define ENOSPC 28
+#define EADDRINUSE 98
+#define EADDRNOTAVAIL 99
+#define ETIMEDOUT 110
+#define ECONNREFUSED 111
+#define MAX_ERRNO 4095
+
+/* Marks for a restart, which no program gets to see; include/linux/errno.h. */
+#define ERESTARTSYS 512
+#define ERESTART_RESTARTBLOCK 516
+
+enum {
+	LOST_NO_STORAGE = 0,
+	LOST_TABLE_FULL = 1,
+};
+
+/* When the task entered a timed call; 0 outside. */
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, __u64);
+} entered SEC(".maps");
+
+/* sub: number. */
+TABLE(calls, one_count, 32768, LOST_TABLE_FULL);
+TABLE(latency, log2_histogram, 4096, LOST_TABLE_FULL);
+/* sub: number, errno. */
+TABLE(errors, one_count, 16384, LOST_TABLE_FULL);
+/* As errors, of those alone that say that something ran out or cannot be reached. */
+TABLE(wants, one_count, 4096, LOST_TABLE_FULL);
+
+static __always_inline bool is_error(long error)
+{
+	return error > 0 && error <= MAX_ERRNO && (error < ERESTARTSYS || error > ERESTART_RESTARTBLOCK);
+}
+
+static __always_inline bool says_want(__u32 error, __u8 class)
+{
+	switch (error) {
+	case EMFILE:
+	case ENFILE:
+	case ENOSPC:
+	case EADDRINUSE:
+	case EADDRNOTAVAIL:
+	case ECONNREFUSED:
+		return true;
+	case ETIMEDOUT:
+		return !(class & SYSCALL_WAITS);
+	case EAGAIN:
+		return class & SYSCALL_MAKES_TASKS;
+	}
+	return false;
+}
+
+static __always_inline void count_error(struct table_key *key, __u32 error, __u8 class)
+{
+	struct one_count *row;
+
+	key->sub[1] = error;
+	row = errors_row(key);
+	if (row)
+		row->count += 1;
+	if (!says_want(error, class))
+		return;
+	row = wants_row(key);
+	if (row)
+		row->count += 1;
+}
+
+static __always_inline void add_latency(struct task_struct *task, struct table_key *key)
+{
+	__u64 *since = bpf_task_storage_get(&entered, task, 0, 0);
+	struct log2_histogram *row;
+
+	if (!since || !*since)
+		return;
+	row = latency_row(key);
+	if (row)
+		histogram_add(row, bpf_ktime_get_ns() - *since);
+	*since = 0;
+}
+
+/* (struct pt_regs *regs, long id) */
+SEC("tp_btf/sys_enter")
+int syscall_enter(__u64 *ctx)
+{
+	__u64 *since;
+
+	if (!(syscall_class(ctx[1]) & SYSCALL_TIMED))
+		return 0;
+	since = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (since)
+		*since = bpf_ktime_get_ns();
+	else
+		count_lost(LOST_NO_STORAGE);
+	return 0;
+}
+
+/* (struct pt_regs *regs, long ret) */
+SEC("tp_btf/sys_exit")
+int syscall_exit(__u64 *ctx)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	__u32 number = syscall_number(task, (struct pt_regs *)ctx[0]);
+	__u8 class = syscall_class(number);
+	long error = -(long)ctx[1];
+	struct table_key key = {};
+	struct one_count *row;
+
+	key_in_place(&key, task);
+	key.sub[0] = number;
+	row = calls_row(&key);
+	if (row)
+		row->count += 1;
+	if (class & SYSCALL_TIMED)
+		add_latency(task, &key);
+	if (is_error(error))
+		count_error(&key, error, class);
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";
