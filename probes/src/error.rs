@@ -17,6 +17,9 @@ pub enum LoadError {
     /// The kernel does not describe its types.
     #[error("reading the kernel's BTF from /sys/kernel/btf/vmlinux")]
     NoBtf(#[source] BtfError),
+    /// There is no cgroup2 hierarchy to attach to.
+    #[error("opening the root of the cgroup2 hierarchy")]
+    NoCgroup(#[source] io::Error),
     /// The object could not be prepared for this kernel, or its maps could not be made.
     #[error("preparing the object of {probe}")]
     Object {
@@ -101,8 +104,9 @@ impl LoadError {
             .find_map(|cause| cause.downcast_ref::<io::Error>()?.raw_os_error());
         match self {
             Self::NoBtf(_) => "needs Linux 5.10 or later built with CONFIG_DEBUG_INFO_BTF=y",
+            Self::NoCgroup(_) => "mount the host's cgroup2 hierarchy, usually /sys/fs/cgroup or /sys/fs/cgroup/unified",
             _ if errno == Some(EPERM) => {
-                "needs CAP_BPF and CAP_PERFMON; run as root, and check that seccomp and lockdown allow bpf()"
+                "needs CAP_BPF and CAP_PERFMON, packets CAP_NET_ADMIN too; run as root, and check that seccomp and lockdown allow bpf()"
             }
             Self::Missing { .. } => "run probes/compile and build again",
             _ => "this kernel lacks the hook or refuses the program; RUST_LOG=debug prints the verifier's log",

@@ -4,6 +4,7 @@
 //! `build.rs` lists the folders; nothing else names a probe.
 
 mod calls;
+mod cgroup;
 mod error;
 mod load;
 mod probe;
@@ -12,7 +13,7 @@ pub mod table;
 
 pub use error::LoadError;
 pub use load::{Kernel, Loaded};
-pub use probe::{Hook, Probe, Profile, Program};
+pub use probe::{Direction, Hook, Probe, Profile, Program};
 pub use record::{BadRecord, Sighting, TaskIds};
 pub use table::{Table, Values};
 

@@ -11,6 +11,7 @@ use aya::{Btf, Ebpf, EbpfLoader};
 use nix::unistd::{SysconfVar, sysconf};
 
 use crate::calls::CLASSES;
+use crate::cgroup;
 use crate::error::LoadError;
 use crate::probe::{Hook, Probe, Program};
 use crate::record::{BadRecord, Sighting};
@@ -117,36 +118,21 @@ fn attach(ebpf: &mut Ebpf, probe: &Probe, program: &Program, btf: &Btf) -> Resul
         probe: probe.name,
         part: program.name,
     };
-    let refused = |source: ProgramError| {
-        if let ProgramError::LoadError { verifier_log, .. } = &source {
-            tracing::debug!(program = program.name, %verifier_log, "The kernel refused a program.");
-        }
-        LoadError::Load {
-            program: program.name,
-            hook: program.hook.to_string(),
-            source: source.into(),
-        }
-    };
+    let refused = |source: ProgramError| program.refused(source);
     let inner = ebpf.program_mut(program.name).ok_or_else(missing)?;
     match program.hook {
         Hook::Tracepoint(name) => {
             let tracepoint: &mut BtfTracePoint = inner.try_into().map_err(refused)?;
             tracepoint.load(name, btf).map_err(refused)?;
             let attached = tracepoint.attach();
-            attached.map(|_| ()).map_err(|source| attach_error(program, source))
+            attached.map(|_| ()).map_err(|source| program.unattached(source))
         }
         Hook::Tasks => {
             let iterator: &mut Iter = inner.try_into().map_err(refused)?;
             iterator.load("task", btf).map_err(refused)
         }
-    }
-}
-
-fn attach_error(program: &Program, source: ProgramError) -> LoadError {
-    LoadError::Attach {
-        program: program.name,
-        hook: program.hook.to_string(),
-        source: source.into(),
+        Hook::CgroupSkb(direction) => cgroup::attach_to_packets(inner, program, direction),
+        Hook::CgroupSockAddr(_) => cgroup::attach_to_addresses(inner, program),
     }
 }
 
@@ -230,7 +216,7 @@ fn start_iterator(ebpf: &mut Ebpf, probe: &Probe, program: &Program) -> Result<F
         probe: probe.name,
         part: program.name,
     };
-    let refused = |source| attach_error(program, source);
+    let refused = |source| program.unattached(source);
     let inner = ebpf.program_mut(program.name).ok_or_else(missing)?;
     let iterator: &mut Iter = inner.try_into().map_err(refused)?;
     let id = iterator.attach().map_err(refused)?;

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use aya::programs::ProgramError;
+
+use crate::error::LoadError;
 use crate::record::{BadRecord, Sighting};
 use crate::table::Table;
 
@@ -55,6 +58,44 @@ pub enum Hook {
     Tracepoint(&'static str),
     /// The iterator over all tasks (Linux 5.8); it runs when it is read.
     Tasks,
+    /// The packets of all sockets, at the root of the cgroup2 hierarchy (Linux 4.10). The program must return 1: else the
+    /// packet is dropped.
+    CgroupSkb(Direction),
+    /// The calls that name an address, at the same root (Linux 4.17), by the name in the section: `connect4`, `sendmsg6`.
+    /// The program must return 1: else the call fails.
+    CgroupSockAddr(&'static str),
+}
+
+/// Which packets a program at [`Hook::CgroupSkb`] sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// Those that a socket receives.
+    Ingress,
+    /// Those that a socket sends, before they are cut into fragments.
+    Egress,
+}
+
+impl Program {
+    /// The kernel refused it.
+    pub(crate) fn refused(&self, source: ProgramError) -> LoadError {
+        if let ProgramError::LoadError { verifier_log, .. } = &source {
+            tracing::debug!(program = self.name, %verifier_log, "The kernel refused a program.");
+        }
+        LoadError::Load {
+            program: self.name,
+            hook: self.hook.to_string(),
+            source: source.into(),
+        }
+    }
+
+    /// It is in the kernel, but its hook did not take it.
+    pub(crate) fn unattached(&self, source: ProgramError) -> LoadError {
+        LoadError::Attach {
+            program: self.name,
+            hook: self.hook.to_string(),
+            source: source.into(),
+        }
+    }
 }
 
 impl fmt::Display for Hook {
@@ -62,6 +103,9 @@ impl fmt::Display for Hook {
         match self {
             Self::Tracepoint(name) => write!(f, "tp_btf/{name}"),
             Self::Tasks => f.write_str("iter/task"),
+            Self::CgroupSkb(Direction::Ingress) => f.write_str("cgroup_skb/ingress"),
+            Self::CgroupSkb(Direction::Egress) => f.write_str("cgroup_skb/egress"),
+            Self::CgroupSockAddr(call) => write!(f, "cgroup/{call}"),
         }
     }
 }
