@@ -64,6 +64,24 @@ struct counted_histogram {
 		return found;								\
 	}
 
+/*
+ * The number of the epoch of 8.6 s that is under way, for tables that count
+ * what was seen in it: it goes into sub[0]. Where the kernel has the cheap
+ * clock (5.11) it is taken.
+ */
+#define EPOCH_SHIFT 33
+
+enum bpf_func_id___clocks {
+	BPF_FUNC_ktime_get_coarse_ns = 160,
+};
+
+static __always_inline __u32 epoch_now(void)
+{
+	if (bpf_core_enum_value_exists(enum bpf_func_id___clocks, BPF_FUNC_ktime_get_coarse_ns))
+		return bpf_ktime_get_coarse_ns() >> EPOCH_SHIFT;
+	return bpf_ktime_get_ns() >> EPOCH_SHIFT;
+}
+
 static __always_inline __u32 log2_of(__u64 value)
 {
 	__u32 high = value >> 32, word = high ? high : (__u32)value, log = high ? 32 : 0, shift;

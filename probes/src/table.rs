@@ -1,9 +1,12 @@
 //! Tables that the kernel side counts in (mirrors `include/table.h`), and how much they rose since they were last read.
 
-use std::collections::BTreeMap;
+mod epochs;
+mod rows;
+mod told;
+
 use std::time::Duration;
 
-use aya::maps::{Map, MapData, MapError, PerCpuHashMap};
+use aya::maps::{Map, MapError};
 use correlator::{Body, Histogram, Signal};
 use nix::time::{ClockId, clock_gettime};
 use serde::Deserialize as _;
@@ -11,6 +14,9 @@ use serde::de::IntoDeserializer as _;
 use serde::de::value::StringDeserializer;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
+use self::epochs::{Epochs, Over};
+use self::rows::{PerCpu, Rows};
+use self::told::Told;
 use crate::record::{Sighting, TaskIds};
 
 /// One map that the programs of a probe count in: an LRU hash with a value a CPU, keyed by `struct table_key`.
@@ -25,7 +31,7 @@ pub struct Table {
     pub signal: fn(sub: [u32; 2], place: usize) -> Option<Signal>,
 }
 
-/// What a row of a table holds. All of it only grows.
+/// What a row of a table holds. It only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Values {
     /// `struct one_count`.
@@ -36,6 +42,9 @@ pub enum Values {
     Histogram,
     /// `struct counted_histogram`: a histogram in place 0, a counter in place 1.
     HistogramAndOne,
+    /// `struct one_count` of different things seen in the epoch that `sub[0]` numbers, by `epoch_now()`. A gauge, told
+    /// when the epoch of 8.6 s is over.
+    SeenInEpoch,
 }
 
 /// What a row is about, `struct table_key`.
@@ -68,22 +77,49 @@ pub(crate) struct TableReader {
     table: &'static Table,
     rows: Box<dyn Rows + Send>,
     told: Told,
+    epochs: Epochs,
 }
 
 impl TableReader {
     pub(crate) fn open(table: &'static Table, map: Map) -> Result<Self, MapError> {
         let rows: Box<dyn Rows + Send> = match table.values {
-            Values::One => Box::new(PerCpu::<1>::try_from(map)?),
+            Values::One | Values::SeenInEpoch => Box::new(PerCpu::<1>::try_from(map)?),
             Values::Four => Box::new(PerCpu::<4>::try_from(map)?),
             Values::Histogram => Box::new(PerCpu::<HISTOGRAM_WORDS>::try_from(map)?),
             Values::HistogramAndOne => Box::new(PerCpu::<{ HISTOGRAM_WORDS + 1 }>::try_from(map)?),
         };
-        let told = Told::default();
-        Ok(Self { table, rows, told })
+        Ok(Self {
+            table,
+            rows,
+            told: Told::default(),
+            epochs: Epochs::default(),
+        })
     }
 
     /// Hands over what rose, ordered by key. What is left out after an error is told by the next reading.
     pub(crate) fn read(&mut self, see: &mut impl FnMut(Sighting)) -> Result<(), MapError> {
+        match self.table.values {
+            Values::SeenInEpoch => self.read_epoch(see),
+            _ => self.read_rises(see),
+        }
+    }
+
+    fn read_epoch(&mut self, see: &mut impl FnMut(Sighting)) -> Result<(), MapError> {
+        let now_ns = monotonic_ns();
+        let Some(due) = self.epochs.due(now_ns) else {
+            return Ok(());
+        };
+        let mut rows = Vec::new();
+        self.rows.each(&mut |key, words| rows.push((key, words[0])))?;
+        let Over { gauges, done } = self.epochs.end(due, rows);
+        done.into_iter().for_each(|key| self.rows.remove(key));
+        for (key, count) in gauges {
+            tell(self.table, now_ns, &key, vec![(0, Body::Gauge(count as f64))], see);
+        }
+        Ok(())
+    }
+
+    fn read_rises(&mut self, see: &mut impl FnMut(Sighting)) -> Result<(), MapError> {
         let mut rises = Vec::new();
         let told = &mut self.told;
         let read = self.rows.each(&mut |key, words| {
@@ -95,7 +131,7 @@ impl TableReader {
         rises.sort();
         let ktime_ns = monotonic_ns();
         for (key, rise) in rises {
-            tell(self.table, ktime_ns, &key, &rise, see);
+            tell(self.table, ktime_ns, &key, bodies(self.table.values, &rise), see);
         }
         read
     }
@@ -110,14 +146,14 @@ fn monotonic_ns() -> u64 {
     now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
 }
 
-fn tell(table: &Table, ktime_ns: u64, key: &TableKey, rise: &[u64], see: &mut impl FnMut(Sighting)) {
+fn tell(table: &Table, ktime_ns: u64, key: &TableKey, bodies: Vec<(usize, Body)>, see: &mut impl FnMut(Sighting)) {
     let task = || TaskIds {
         unified: key.unified,
         memory: key.memory,
         pid: 0,
         comm: "".into(),
     };
-    for (place, body) in bodies(table.values, rise) {
+    for (place, body) in bodies {
         if let Some(signal) = (table.signal)(key.sub, place) {
             see(Sighting {
                 ktime_ns,
@@ -132,7 +168,7 @@ fn tell(table: &Table, ktime_ns: u64, key: &TableKey, rise: &[u64], see: &mut im
 /// What rose, by place.
 fn bodies(values: Values, rise: &[u64]) -> Vec<(usize, Body)> {
     let histogram_len = match values {
-        Values::One | Values::Four => 0,
+        Values::One | Values::Four | Values::SeenInEpoch => 0,
         Values::Histogram | Values::HistogramAndOne => HISTOGRAM_WORDS.min(rise.len()),
     };
     let (of_histogram, counters) = rise.split_at(histogram_len);
@@ -154,110 +190,9 @@ fn histogram(words: &[u64]) -> Option<Histogram> {
     })
 }
 
-/// The rows of a map, whatever their size.
-trait Rows {
-    /// Hands over every row, summed over the CPUs. A row may come twice while the kernel moves rows around.
-    fn each(&self, see: &mut dyn FnMut(TableKey, &[u64])) -> Result<(), MapError>;
-}
-
-/// Rows handed over in one walk at most, more than any table has: a walk starts over when its place is evicted.
-const MOST_ROWS: usize = 1 << 17;
-
-struct PerCpu<const N: usize>(PerCpuHashMap<MapData, [u64; 3], [u64; N]>);
-
-impl<const N: usize> TryFrom<Map> for PerCpu<N> {
-    type Error = MapError;
-
-    fn try_from(map: Map) -> Result<Self, MapError> {
-        PerCpuHashMap::try_from(map).map(Self)
-    }
-}
-
-impl<const N: usize> Rows for PerCpu<N> {
-    fn each(&self, see: &mut dyn FnMut(TableKey, &[u64])) -> Result<(), MapError> {
-        for row in self.0.iter().take(MOST_ROWS) {
-            let (key, values) = row?;
-            let mut sum = [0_u64; N];
-            for value in values.iter() {
-                sum.iter_mut()
-                    .zip(value)
-                    .for_each(|(sum, word)| *sum = sum.wrapping_add(*word));
-            }
-            see(zerocopy::transmute!(key), &sum);
-        }
-        Ok(())
-    }
-}
-
-/// What the rows held when they were last read; as many as the table has.
-#[derive(Debug, Default)]
-struct Told {
-    rows: BTreeMap<TableKey, (u64, Vec<u64>)>,
-    round: u64,
-}
-
-impl Told {
-    /// By how much the row rose; `None` when it did not.
-    fn rise(&mut self, key: TableKey, words: &[u64]) -> Option<Vec<u64>> {
-        let (round, told) = self.rows.entry(key).or_insert_with(|| (0, vec![0; words.len()]));
-        *round = self.round;
-        if told == words {
-            return None;
-        }
-        // A row that was evicted and came back counts from zero.
-        let is_new = told.iter().zip(words).any(|(told, now)| now < told);
-        let since = |(told, now): (&u64, &u64)| if is_new { *now } else { now - told };
-        let rise = told.iter().zip(words).map(since).collect();
-        told.copy_from_slice(words);
-        Some(rise)
-    }
-
-    /// Forgets rows that are no longer in the table, if all of it was read.
-    fn end_round(&mut self, is_whole: bool) {
-        if is_whole {
-            self.rows.retain(|_, (round, _)| *round == self.round);
-        }
-        self.round += 1;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const KEY: TableKey = TableKey {
-        unified: 5,
-        memory: 0,
-        sub: [1, 2],
-    };
-
-    #[test]
-    fn a_row_tells_what_it_rose_since_the_last_reading() {
-        let mut told = Told::default();
-        assert_eq!(told.rise(KEY, &[3, 0]), Some(vec![3, 0]));
-        assert_eq!(told.rise(KEY, &[3, 0]), None);
-        assert_eq!(told.rise(KEY, &[5, 1]), Some(vec![2, 1]));
-    }
-
-    #[test]
-    fn a_row_that_was_evicted_and_came_back_counts_from_zero() {
-        let mut told = Told::default();
-        told.rise(KEY, &[10, 10]);
-        assert_eq!(told.rise(KEY, &[4, 12]), Some(vec![4, 12]));
-        told.end_round(true);
-        told.end_round(true);
-        assert!(told.rows.is_empty());
-        assert_eq!(told.rise(KEY, &[20, 20]), Some(vec![20, 20]));
-    }
-
-    #[test]
-    fn a_reading_that_broke_off_forgets_nothing() {
-        let mut told = Told::default();
-        told.rise(KEY, &[10]);
-        told.end_round(true);
-        told.end_round(false);
-        assert_eq!(told.rise(KEY, &[11]), Some(vec![1]));
-    }
 
     #[test]
     fn counters_that_stand_still_are_not_told() {

@@ -28,7 +28,7 @@ pub(super) fn event_of(sighting: Sighting, subject: Subject, anchor: &Anchor) ->
 
 fn is_wanted(body: &Body, subject: &Subject) -> bool {
     match body {
-        Body::Fact(Fact::Exec(_) | Fact::Exit(_)) | Body::Count(_) | Body::Histogram(_) => {
+        Body::Fact(Fact::Exec(_) | Fact::Exit(_)) | Body::Gauge(_) | Body::Count(_) | Body::Histogram(_) => {
             matches!(subject, Subject::Container(_))
         }
         Body::Span { outcome, .. } if *outcome == Outcome::Ok => matches!(subject, Subject::Container(_)),
