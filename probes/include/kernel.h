@@ -147,10 +147,35 @@ struct thread_info {
 /* arch/(x86,arm64)/include/asm/ptrace.h */
 struct pt_regs {
 	unsigned long orig_ax;
+	unsigned long di;
 };
 
 struct pt_regs___arm64 {
 	int syscallno;
+	__u64 orig_x0;
+};
+
+/* include/linux/fs.h, include/linux/fdtable.h */
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	unsigned short i_mode;
+	struct super_block *i_sb;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
 };
 
 /* include/linux/sched.h */
@@ -166,6 +191,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
+	struct files_struct *files;
 	unsigned int __state;
 };
 

@@ -48,6 +48,16 @@ static __always_inline __u32 syscall_number(struct task_struct *task, struct pt_
 	return number < SYSCALLS ? number : SYSCALL_UNKNOWN;
 }
 
+/* Its first argument, at its end: the register itself may hold the result by then. */
+static __always_inline unsigned long first_argument(struct pt_regs *regs)
+{
+	struct pt_regs___arm64 *arm64 = (void *)regs;
+
+	if (bpf_core_field_exists(regs->orig_ax))
+		return regs->di;
+	return arm64->orig_x0;
+}
+
 static __always_inline __u8 syscall_class(__u32 number)
 {
 	/* Keeps the compiler from testing another register than the one that is used. */

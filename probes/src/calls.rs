@@ -12,9 +12,9 @@ const FROM_32_BIT: u32 = 512;
 const TIMED: u8 = 1;
 const WAITS: u8 = 2;
 const MAKES_TASKS: u8 = 4;
-const READS: u8 = 8;
-const WRITES: u8 = 16;
-const SYNCS: u8 = 32;
+pub(crate) const READS: u8 = 8;
+pub(crate) const WRITES: u8 = 16;
+pub(crate) const SYNCS: u8 = 32;
 
 /// By name: an architecture lacks some of them.
 const KINDS: [(&str, u8); 34] = [
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn every_call_has_the_kinds_that_its_name_says() {
-        let class = |call: Sysno| CLASSES[call.id() as usize];
+        let class = |call: Sysno| CLASSES[usize::try_from(call.id()).unwrap()];
         assert_eq!(class(Sysno::read), TIMED | READS);
         assert_eq!(class(Sysno::fsync), TIMED | SYNCS);
         assert_eq!(class(Sysno::futex), TIMED | WAITS);
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn names_are_those_of_this_architecture_and_unknown_numbers_have_one_name() {
-        assert_eq!(name_of_call(Sysno::openat.id() as u32), "openat");
+        assert_eq!(name_of_call(Sysno::openat.id().cast_unsigned()), "openat");
         assert_eq!(name_of_call(511), "unknown");
         assert_eq!(name_of_call(512), "32-bit");
         assert_eq!(name_of_call(513), "unknown");

@@ -30,8 +30,10 @@ mod tests {
             names,
             [
                 "cpu_sched",
+                "file",
                 "memory",
                 "memory_sample",
+                "net_flow",
                 "process",
                 "syscall",
                 "tcp_connect"

@@ -112,7 +112,9 @@ impl TableReader {
         let mut rows = Vec::new();
         self.rows.each(&mut |key, words| rows.push((key, words[0])))?;
         let Over { gauges, done } = self.epochs.end(due, rows);
-        done.into_iter().for_each(|key| self.rows.remove(key));
+        for key in done {
+            self.rows.remove(key);
+        }
         for (key, count) in gauges {
             tell(self.table, now_ns, &key, vec![(0, Body::Gauge(count as f64))], see);
         }

@@ -68,7 +68,9 @@ fn neighbours_on_one_cpu_wait_in_their_own_cgroup_as_the_scheduler_says() {
     let before = books(&spinners);
     rises(&mut loaded);
 
-    spinners.iter().for_each(|spinner| spinner.signal(SIGCONT));
+    for spinner in &spinners {
+        spinner.signal(SIGCONT);
+    }
     std::thread::sleep(Duration::from_millis(500));
     spinners.iter().for_each(Running::stop);
 

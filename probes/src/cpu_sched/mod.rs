@@ -44,10 +44,7 @@ pub const PROBE: Probe = Probe {
 };
 
 fn signal(_: [u32; 2], place: usize) -> Option<Signal> {
-    match place {
-        0 => Some(RUNQUEUE_WAIT),
-        _ => Some(CONTEXT_SWITCHES),
-    }
+    [RUNQUEUE_WAIT, CONTEXT_SWITCHES].into_iter().nth(place)
 }
 
 fn no_records(_: &[u8]) -> Result<Sighting, BadRecord> {
