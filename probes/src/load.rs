@@ -143,6 +143,11 @@ impl Loaded {
         self.probe
     }
 
+    /// Where its programs are attached.
+    pub fn hooks(&self) -> impl Iterator<Item = Hook> {
+        self.probe.programs.iter().map(|program| program.hook)
+    }
+
     /// True for a probe that gives something only when [`Loaded::sample`] is called.
     #[must_use]
     pub fn is_sampled(&self) -> bool {

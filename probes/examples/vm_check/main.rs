@@ -1,0 +1,79 @@
+//! The first process of a virtual machine that runs another kernel: loads every probe, does something for it to see, and
+//! says on the console how that went. `probes/kernels` starts it and reads the lines:
+//!
+//! ```text
+//! ok NAME HOOKS | seen            the probe saw what was done
+//! ok NAME HOOKS | loaded only     it loads and attaches; nothing is done for it here
+//! fail NAME REASON
+//! done KERNEL                     the last line; without it the machine crashed
+//! ```
+
+#![expect(clippy::print_stdout, reason = "the console is the only way out of the machine")]
+
+mod child;
+mod exercise;
+mod machine;
+mod watch;
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use probes::{Kernel, Loaded, Probe};
+use watch::Watch;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if std::process::id() != 1 {
+        return child::run(&arguments);
+    }
+    match machine::prepare() {
+        Ok(()) => check(),
+        Err(error) => println!("fail machine {error}"),
+    }
+    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease");
+    println!("done {}", release.unwrap_or_default().trim());
+    machine::restart();
+    ExitCode::FAILURE
+}
+
+fn check() {
+    match Kernel::open() {
+        Ok(mut kernel) => probes::all().iter().for_each(|probe| report(&mut kernel, probe)),
+        Err(error) => println!("fail kernel {}", error.why()),
+    }
+    more(Path::new("/checks"));
+}
+
+fn report(kernel: &mut Kernel, probe: &'static Probe) {
+    let name = probe.name;
+    let loaded = match kernel.load(probe) {
+        Ok(loaded) => loaded,
+        Err(error) => return println!("fail {name} {}", error.why()),
+    };
+    let hooks = hooks(&loaded);
+    match exercise::of(name) {
+        None => println!("ok {name} {hooks} | loaded only"),
+        Some(exercise) => match exercise(&mut Watch::new(loaded)) {
+            Ok(()) => println!("ok {name} {hooks} | seen"),
+            Err(reason) => println!("fail {name} {hooks}: {reason}"),
+        },
+    }
+}
+
+fn hooks(loaded: &Loaded) -> String {
+    let hooks: Vec<String> = loaded.hooks().map(|hook| hook.to_string()).collect();
+    hooks.join(" ")
+}
+
+/// Runs the programs that were packed beside this one; each says on its own how it went, and fails by its exit code.
+fn more(folder: &Path) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        match Command::new(entry.path()).status() {
+            Ok(status) if status.success() => println!("ok {name} - | passed"),
+            Ok(status) => println!("fail {name} {status}"),
+            Err(error) => println!("fail {name} {error}"),
+        }
+    }
+}
