@@ -5,6 +5,7 @@
 //! ok NAME HOOKS | seen            the probe saw what was done
 //! ok NAME HOOKS | loaded only     it loads and attaches; nothing is done for it here
 //! fail NAME REASON
+//! log LINE                        the end of the verifier's log
 //! done KERNEL                     the last line; without it the machine crashed
 //! ```
 
@@ -18,8 +19,12 @@ mod watch;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use probes::{Kernel, Loaded, Probe};
+use aya::programs::ProgramError;
+use probes::{Kernel, LoadError, Loaded, Probe};
 use watch::Watch;
+
+/// Lines of the verifier's log that are worth showing.
+const LOG_LINES: usize = 8;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -48,7 +53,7 @@ fn report(kernel: &mut Kernel, probe: &'static Probe) {
     let name = probe.name;
     let loaded = match kernel.load(probe) {
         Ok(loaded) => loaded,
-        Err(error) => return println!("fail {name} {}", error.why()),
+        Err(error) => return refused(name, &error),
     };
     let hooks = hooks(&loaded);
     match exercise::of(name) {
@@ -57,6 +62,20 @@ fn report(kernel: &mut Kernel, probe: &'static Probe) {
             Ok(()) => println!("ok {name} {hooks} | seen"),
             Err(reason) => println!("fail {name} {hooks}: {reason}"),
         },
+    }
+}
+
+/// Says why, with the end of the verifier's log.
+fn refused(name: &str, error: &LoadError) {
+    println!("fail {name} {}", error.why());
+    let LoadError::Load { source, .. } = error else { return };
+    let ProgramError::LoadError { verifier_log, .. } = &**source else {
+        return;
+    };
+    let log = verifier_log.to_string();
+    let lines: Vec<&str> = log.lines().filter(|line| !line.is_empty()).collect();
+    for line in &lines[lines.len().saturating_sub(LOG_LINES)..] {
+        println!("log {line}");
     }
 }
 

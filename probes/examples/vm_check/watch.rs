@@ -44,7 +44,10 @@ impl Watch {
         if sighting.task.unified == id && sighting.task.memory == 0 {
             Ok(sighting)
         } else {
-            Err(format!("{what} of cgroup {id} is not where it should be: {:?}", sighting.task))
+            Err(format!(
+                "{what} of cgroup {id} is not where it should be: {:?}",
+                sighting.task
+            ))
         }
     }
 
@@ -56,6 +59,9 @@ impl Watch {
             let sampled = self.loaded.sample(|sighting| seen.push(sighting));
             sampled.map_err(|error| error.why())?;
         }
+        let seen = &mut self.seen;
+        let read = self.loaded.read_tables(|sighting| seen.push(sighting));
+        read.map_err(|error| error.why())?;
         match self.loaded.take_losses() {
             losses if losses.is_empty() => Ok(()),
             losses => Err(format!("lost {losses:?}")),

@@ -21,13 +21,17 @@ RECORD_LAYOUT(resident_record);
  */
 static __always_inline __u64 resident_in_place(struct mm_struct *mm)
 {
-	struct mm_struct___atomic *old = (void *)mm;
 	__s64 file, anon, shmem;
+	__s64 old[4] = {};
 
 	if (bpf_core_type_exists(struct mm_rss_stat)) {
-		file = old->rss_stat.count[MM_FILEPAGES].counter;
-		anon = old->rss_stat.count[MM_ANONPAGES].counter;
-		shmem = old->rss_stat.count[MM_SHMEMPAGES].counter;
+		/* One copy of all four: verifiers before 6.2 refuse to look into an array of atomic_long_t. */
+		bpf_probe_read_kernel(old, sizeof(old), (void *)mm +
+				      bpf_core_field_offset(struct mm_struct___atomic, rss_stat) +
+				      bpf_core_field_offset(struct mm_rss_stat, count));
+		file = old[MM_FILEPAGES];
+		anon = old[MM_ANONPAGES];
+		shmem = old[MM_SHMEMPAGES];
 	} else {
 		file = mm->rss_stat[MM_FILEPAGES].count;
 		anon = mm->rss_stat[MM_ANONPAGES].count;

@@ -18,5 +18,8 @@ pub(crate) fn of(probe: &str) -> Option<Exercise> {
         ("process", process::exercise),
         ("tcp_connect", tcp_connect::exercise),
     ];
-    exercises.iter().find(|(name, _)| *name == probe).map(|(_, exercise)| *exercise)
+    exercises
+        .iter()
+        .find(|(name, _)| *name == probe)
+        .map(|(_, exercise)| *exercise)
 }

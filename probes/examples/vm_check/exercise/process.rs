@@ -16,7 +16,10 @@ pub(crate) fn exercise(watch: &mut Watch) -> Result<(), String> {
     let mut sleeper = child::start(&["sleep"])?;
     let pid = sleeper.id();
     watch.expect_ours("the second exec", |sighting| is_exec(sighting, pid))?;
-    sleeper.kill().and_then(|()| sleeper.wait()).map_err(|error| error.to_string())?;
+    sleeper
+        .kill()
+        .and_then(|()| sleeper.wait())
+        .map_err(|error| error.to_string())?;
     watch.expect_ours("SIGKILL", |sighting| ended(sighting, pid, 0, 9))?;
     Ok(())
 }
