@@ -17,6 +17,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Watch this node and the API server, and say what is wrong
     Sniff(Box<Sniff>),
+    /// Say what of tapio works on this machine and with this cluster, and what to do about the rest
+    Doctor(Doctor),
     /// Show the manual page of an insight; without an id, the list
     Explain {
         /// Id of the insight, such as oom-killed
@@ -83,6 +85,47 @@ pub(crate) struct Sniff {
     /// When to use colour
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
+}
+
+/// Loads and attaches every probe for a moment and asks the API server what may be listed. Exits with 4 when something
+/// that tapio needs does not work.
+#[derive(Debug, Args)]
+pub(crate) struct Doctor {
+    /// How the report is written to stdout
+    #[arg(short, long, value_enum, default_value_t = DoctorOutput::Human)]
+    pub(crate) output: DoctorOutput,
+
+    /// Look at the API server only
+    #[arg(long, conflicts_with = "ebpf_only")]
+    pub(crate) k8s_only: bool,
+
+    /// Look at this machine only
+    #[arg(long, conflicts_with_all = ["namespace", "context", "kubeconfig"])]
+    pub(crate) ebpf_only: bool,
+
+    /// Look only at what is needed to watch this namespace
+    #[arg(short, long, value_name = "NAME", env = "TAPIO_NAMESPACE")]
+    pub(crate) namespace: Option<String>,
+
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+
+    /// Path of the kubeconfig; default KUBECONFIG, then ~/.kube/config, then the pod's service account
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// When to use colour
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub(crate) color: Color,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DoctorOutput {
+    /// For people
+    Human,
+    /// One JSON object a line, one for each check
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,7 @@
 //! The `tapio` binary: what is wrong with a Kubernetes workload, why, and which kubectl command fixes it.
 
 mod args;
+mod doctor;
 mod explain;
 mod notices;
 mod output;
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     start_log();
     let done = match arguments.command {
         Command::Sniff(sniff) => sniff::run(&sniff),
+        Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Explain { id } => explain::run(id.as_deref()),
         Command::Version => explain::version(),
     };

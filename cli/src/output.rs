@@ -29,13 +29,18 @@ pub(crate) trait Writer {
     }
 }
 
-/// The writer that the user asked for.
-pub(crate) fn writer(output: Output, color: Color) -> Box<dyn Writer> {
+/// Colours what is written to stdout, or not, as the user asked.
+pub(crate) fn set_color(color: Color) {
     match color {
         Color::Auto => {}
         Color::Always => colored::control::set_override(true),
         Color::Never => colored::control::set_override(false),
     }
+}
+
+/// The writer that the user asked for.
+pub(crate) fn writer(output: Output, color: Color) -> Box<dyn Writer> {
+    set_color(color);
     match output {
         Output::Human => Box::new(human::Human::new(
             io::stdout(),

@@ -7,6 +7,7 @@ mod access;
 mod connect;
 mod container;
 mod event;
+mod examine;
 mod gap;
 mod listing;
 mod node;
@@ -31,6 +32,8 @@ use tokio::task::JoinSet;
 
 use crate::clock;
 use crate::sniffer::{Context, SniffError, Sniffer};
+
+pub use examine::{Access, Examined, examine};
 
 use event::Events;
 use node::Nodes;

@@ -1,0 +1,59 @@
+//! `tapio doctor`: what of tapio works on this machine and with this cluster, and what to do about the rest.
+
+mod capabilities;
+mod cluster;
+mod host;
+mod kernel;
+mod row;
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use sniffers::k8s::Config;
+
+use crate::args::{Doctor, DoctorOutput};
+use crate::output::{glyphs, set_color};
+use row::Mark;
+
+/// Exit code when something that tapio needs does not work.
+const FAILED: u8 = 4;
+
+/// Looks at everything the arguments allow, loads and attaches every probe for a moment, and says how that went.
+pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode> {
+    set_color(doctor.color);
+    let mut rows = Vec::new();
+    if !doctor.k8s_only {
+        rows.extend(host::rows(Path::new("/")));
+        rows.extend(kernel::rows(Path::new("/")));
+    }
+    if !doctor.ebpf_only {
+        rows.extend(cluster::rows(&config(doctor))?);
+    }
+    let mut out = io::stdout().lock();
+    match doctor.output {
+        DoctorOutput::Human => out.write_all(row::table(&rows, &glyphs::from_environment()).as_bytes())?,
+        DoctorOutput::Json => {
+            for row in &rows {
+                serde_json::to_writer(&mut out, row).context("writing to stdout")?;
+                writeln!(out)?;
+            }
+        }
+    }
+    let failed = rows.iter().any(|row| row.mark == Mark::Fail);
+    Ok(if failed {
+        ExitCode::from(FAILED)
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+fn config(doctor: &Doctor) -> Config {
+    Config {
+        kubeconfig: doctor.kubeconfig.clone(),
+        context: doctor.context.clone(),
+        namespace: doctor.namespace.clone(),
+        node: None,
+    }
+}
