@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::profile;
+
 /// Tells what is wrong with a Kubernetes workload, why, what will happen next, and which kubectl command fixes it.
 #[derive(Debug, Parser)]
 #[command(name = "tapio", version, propagate_version = true, disable_help_subcommand = true)]
@@ -49,6 +51,22 @@ pub(crate) struct Sniff {
     /// Watch this node's kernel only (eBPF and cgroup files), without the API server
     #[arg(long, conflicts_with_all = ["namespace", "context", "kubeconfig"])]
     pub(crate) ebpf_only: bool,
+
+    /// Which probes are loaded; what is not loaded costs nothing
+    #[arg(long, value_enum, default_value_t = Profile::Standard, env = "TAPIO_PROFILE")]
+    pub(crate) profile: Profile,
+
+    /// With --profile custom: load this probe (repeatable); all when none is named
+    #[arg(long, value_name = "NAME", value_parser = profile::names())]
+    pub(crate) probe: Vec<String>,
+
+    /// With --profile custom: do not load this probe (repeatable)
+    #[arg(long, value_name = "NAME", value_parser = profile::names())]
+    pub(crate) no_probe: Vec<String>,
+
+    /// Size of each probe's ring buffer, a power of two from 64KiB to 1GiB; default: each probe's own
+    #[arg(long, value_name = "SIZE", value_parser = profile::ring_size, env = "TAPIO_RING_SIZE")]
+    pub(crate) ring_size: Option<u32>,
 
     /// Events moved into the correlator at once
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = batch_size, env = "TAPIO_BATCH_SIZE")]
@@ -136,6 +154,30 @@ pub(crate) enum Output {
     Json,
     /// One text exposition (0.0.4), when the run ends
     Prometheus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    /// What kills containers: OOM kills, exits, memory
+    Minimal,
+    /// And what makes them slow or unreachable: TCP, DNS, the run queue
+    Standard,
+    /// And what they do all the time: system calls, packets, files
+    Comprehensive,
+    /// The probes named with --probe, or all, less those named with --no-probe
+    Custom,
+}
+
+impl Profile {
+    /// The largest profile whose probes are loaded; none where the user names them.
+    pub(crate) fn most(self) -> Option<probes::Profile> {
+        match self {
+            Self::Minimal => Some(probes::Profile::Minimal),
+            Self::Standard => Some(probes::Profile::Standard),
+            Self::Comprehensive => Some(probes::Profile::Comprehensive),
+            Self::Custom => None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,5 +1,6 @@
 //! What the user is told on stderr beside the insights: what is watched, what is not, and what was done.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -17,7 +18,7 @@ const LONGEST: usize = 600;
 pub(crate) struct Notices {
     glyphs: Glyphs,
     /// The sniffers that have not said yet whether they can watch, and what.
-    starting: BTreeMap<&'static str, &'static str>,
+    starting: BTreeMap<&'static str, Cow<'static, str>>,
 }
 
 impl Notices {

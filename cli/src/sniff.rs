@@ -115,7 +115,7 @@ async fn watch(sniff: &Sniff, mut session: Session) -> Result<(Stats, Option<Sev
         pods: sources::pid_map(),
         stop: CancellationToken::new(),
     };
-    let sniffers = sources::of(sniff);
+    let sniffers = sources::of(sniff)?;
     let mut notices = Notices::new();
     notices.start(&sniffers);
     let needs_all = sniff.ebpf_only || sniff.k8s_only;

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+use anyhow::Result;
 use pidmap::{PidMap, Roots};
+use probes::Probe;
 use sniffers::Sniffer;
 use sniffers::cgroup::CgroupSniffer;
 use sniffers::ebpf::{EbpfSniffer, SAMPLE_HZ};
 use sniffers::k8s::{Config, KubeSniffer};
 
 use crate::args::Sniff;
+use crate::profile;
 
 /// What the pid map may keep, bytes.
 const PIDMAP_CAPACITY: u64 = 64 * 1024 * 1024;
@@ -23,10 +26,11 @@ pub(crate) fn pid_map() -> Arc<PidMap> {
 }
 
 /// The sniffers that the user asked for.
-pub(crate) fn of(sniff: &Sniff) -> Vec<Box<dyn Sniffer>> {
+pub(crate) fn of(sniff: &Sniff) -> Result<Vec<Box<dyn Sniffer>>> {
     let mut sniffers: Vec<Box<dyn Sniffer>> = Vec::new();
+    let probes = profile::chosen(sniff.profile, &sniff.probe, &sniff.no_probe)?;
     if !sniff.k8s_only {
-        sniffers.push(Box::new(EbpfSniffer::new(SAMPLE_HZ)));
+        sniffers.push(Box::new(ebpf(sniff, probes)));
         sniffers.push(Box::new(CgroupSniffer::default()));
     }
     if !sniff.ebpf_only {
@@ -37,5 +41,13 @@ pub(crate) fn of(sniff: &Sniff) -> Vec<Box<dyn Sniffer>> {
             node: sniff.node.clone().filter(|name| !name.is_empty()),
         })));
     }
-    sniffers
+    Ok(sniffers)
+}
+
+fn ebpf(sniff: &Sniff, probes: Vec<&'static Probe>) -> EbpfSniffer {
+    let sniffer = EbpfSniffer::new(SAMPLE_HZ).with_probes(probes);
+    match sniff.ring_size {
+        Some(bytes) => sniffer.with_ring_len(bytes),
+        None => sniffer,
+    }
 }

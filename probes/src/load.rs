@@ -192,6 +192,13 @@ impl Loaded {
         Ok(())
     }
 
+    /// Whether this thread may read what the probe gives: a thread that gave up its capabilities may not be allowed to
+    /// (`bpf()` needs `CAP_BPF` for everything before 5.19, where `kernel.unprivileged_bpf_disabled` is set).
+    pub fn can_read(&mut self) -> bool {
+        let counts = self.lost.get(&0, 0).is_ok();
+        counts && (!self.is_sampled() || self.sample(|_| ()).is_ok())
+    }
+
     /// What was lost since this was last asked, by reason: full rings, and records that were not believed.
     pub fn take_losses(&mut self) -> Vec<(String, u64)> {
         let mut losses = Vec::new();

@@ -83,7 +83,7 @@ async fn keep_running(mut sniffer: Box<dyn Sniffer>, cx: Context, back_off: Brea
         };
         let gap = Gap {
             source: sniffer.name().into(),
-            what: sniffer.watches().into(),
+            what: sniffer.watches().into_owned().into(),
             why: why.into(),
             fix: fix.into(),
         };
@@ -129,8 +129,8 @@ mod tests {
             "scripted"
         }
 
-        fn watches(&self) -> &'static str {
-            "nothing real"
+        fn watches(&self) -> std::borrow::Cow<'static, str> {
+            "nothing real".into()
         }
 
         async fn run(&mut self, cx: &Context) -> Result<(), SniffError> {

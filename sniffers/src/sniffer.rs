@@ -1,5 +1,6 @@
 //! What every sniffer is: something that runs until told to stop and sends events.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,7 +17,7 @@ pub trait Sniffer: Send {
     fn name(&self) -> &'static str;
 
     /// What goes unseen without it, in words: `TCP connects, OOM kills`.
-    fn watches(&self) -> &'static str;
+    fn watches(&self) -> Cow<'static, str>;
 
     /// Watches until `cx.stop` is cancelled. An `Err` is retried by the manager, unless it says that retrying is no use.
     async fn run(&mut self, cx: &Context) -> Result<(), SniffError>;

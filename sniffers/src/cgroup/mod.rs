@@ -8,6 +8,7 @@ mod meter;
 mod oom_kills;
 mod reading;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,8 +55,8 @@ impl Sniffer for CgroupSniffer {
         "cgroup"
     }
 
-    fn watches(&self) -> &'static str {
-        "memory and CPU of containers in the cgroup files"
+    fn watches(&self) -> Cow<'static, str> {
+        "memory, CPU, pressure and process counts of containers in the cgroup files".into()
     }
 
     async fn run(&mut self, cx: &Context) -> Result<(), SniffError> {

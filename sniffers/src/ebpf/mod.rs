@@ -4,6 +4,7 @@ mod attribute;
 mod resident;
 mod watch;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
@@ -22,9 +23,12 @@ pub const SAMPLE_HZ: NonZeroU32 = match NonZeroU32::new(19) {
 };
 
 /// The sniffer of the kernel. A probe that does not load is reported as a gap and the others go on.
-#[derive(Debug)]
 pub struct EbpfSniffer {
     sample_hz: NonZeroU32,
+    probes: Vec<&'static Probe>,
+    ring_len: Option<u32>,
+    /// What [`EbpfSniffer::load_now`] loaded.
+    loading: Option<Result<Loading, SniffError>>,
     /// Probes that the last run could not load.
     blind: BTreeSet<&'static str>,
 }
@@ -33,8 +37,39 @@ impl EbpfSniffer {
     /// A sniffer that samples the memory of processes `sample_hz` times a second; more than 100 is taken as 100.
     #[must_use]
     pub fn new(sample_hz: NonZeroU32) -> Self {
-        let blind = BTreeSet::new();
-        Self { sample_hz, blind }
+        Self {
+            sample_hz,
+            probes: probes::all().to_vec(),
+            ring_len: None,
+            loading: None,
+            blind: BTreeSet::new(),
+        }
+    }
+
+    /// Loads these probes only.
+    #[must_use]
+    pub fn with_probes(self, probes: Vec<&'static Probe>) -> Self {
+        Self { probes, ..self }
+    }
+
+    /// Gives every probe that sends records a ring of this many bytes: a power of two, at least a page.
+    #[must_use]
+    pub fn with_ring_len(self, bytes: u32) -> Self {
+        let ring_len = Some(bytes);
+        Self { ring_len, ..self }
+    }
+
+    /// Loads and attaches the probes on this thread instead of in `run`, which then only reads them.
+    pub fn load_now(&mut self) {
+        self.loading = Some(load(&self.probes, self.ring_len));
+    }
+
+    /// Whether what was loaded by [`EbpfSniffer::load_now`] can be read by this thread as it is now.
+    pub fn can_read(&mut self) -> bool {
+        match &mut self.loading {
+            Some(Ok(loading)) => loading.loaded.iter_mut().all(Loaded::can_read),
+            _ => true,
+        }
     }
 
     /// Says what is not watched, and what is again.
@@ -58,15 +93,20 @@ impl Sniffer for EbpfSniffer {
         "ebpf"
     }
 
-    fn watches(&self) -> &'static str {
-        "TCP connects, OOM kills, process exits and resident memory in the kernel"
+    fn watches(&self) -> Cow<'static, str> {
+        let watched: Vec<&str> = self.probes.iter().map(|probe| probe.watches).collect();
+        watched.join(", ").into()
     }
 
     /// Loading and reading block for milliseconds at a time, so both have a thread of their own.
     async fn run(&mut self, cx: &Context) -> Result<(), SniffError> {
-        let loading = tokio::task::spawn_blocking(|| load(probes::all()))
-            .await
-            .map_err(|error| broken(&error))??;
+        let (probes, ring_len) = (self.probes.clone(), self.ring_len);
+        let loading = match self.loading.take() {
+            Some(loading) => loading?,
+            None => tokio::task::spawn_blocking(move || load(&probes, ring_len))
+                .await
+                .map_err(|error| broken(&error))??,
+        };
         cx.events.sighted(clock::now(), self.name());
         self.tell(cx, &loading);
         tracing::info!(
@@ -92,8 +132,11 @@ struct Loading {
 }
 
 /// Loads what can be loaded; an error when that is nothing.
-fn load(probes: &[&'static Probe]) -> Result<Loading, SniffError> {
+fn load(probes: &[&'static Probe], ring_len: Option<u32>) -> Result<Loading, SniffError> {
     let mut kernel = Kernel::open().map_err(|error| unavailable(&error))?;
+    if let Some(bytes) = ring_len {
+        kernel.set_ring_len(bytes);
+    }
     let (mut loaded, mut failed) = (Vec::new(), Vec::new());
     for probe in probes.iter().copied() {
         match kernel.load(probe) {

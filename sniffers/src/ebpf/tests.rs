@@ -113,7 +113,7 @@ fn fault_16_a_probe_that_fails_leaves_the_others_at_work_and_says_so() {
     if !may_load("failed probe") {
         return;
     }
-    let loading = load(&[&LOST_CAUSE, &probes::memory::PROBE]).unwrap();
+    let loading = load(&[&LOST_CAUSE, &probes::memory::PROBE], None).unwrap();
     assert_eq!(loading.loaded.len(), 1);
 
     let (cx, mut receiver) = context();
@@ -131,7 +131,7 @@ fn fault_15_no_probe_at_all_is_an_error_that_says_what_to_do() {
     if !may_load("no probe") {
         return;
     }
-    let Err(SniffError::Unavailable { why, fix }) = load(&[&LOST_CAUSE]) else {
+    let Err(SniffError::Unavailable { why, fix }) = load(&[&LOST_CAUSE], None) else {
         panic!("loaded")
     };
     assert!(
@@ -148,7 +148,7 @@ fn a_probe_that_loads_after_all_closes_its_gap() {
     let (cx, mut receiver) = context();
     let mut sniffer = EbpfSniffer::new(SAMPLE_HZ);
     sniffer.blind.insert("memory");
-    let loading = load(&[&probes::memory::PROBE]).unwrap();
+    let loading = load(&[&probes::memory::PROBE], None).unwrap();
     sniffer.tell(&cx, &loading);
     let body = receiver.try_recv().unwrap().body;
     assert_eq!(

@@ -22,6 +22,7 @@ mod text;
 mod watch;
 mod wire;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -126,8 +127,8 @@ impl Sniffer for KubeSniffer {
         "k8s"
     }
 
-    fn watches(&self) -> &'static str {
-        "pods, nodes, events and owners at the API server"
+    fn watches(&self) -> Cow<'static, str> {
+        "pods, nodes, events and owners at the API server".into()
     }
 
     async fn run(&mut self, cx: &Context) -> Result<(), SniffError> {
