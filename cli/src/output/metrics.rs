@@ -68,6 +68,43 @@ const KNOWN: &[(&str, &str, &str, f64)] = &[
         "Periods in which the CPU quota was used up.",
         1.0,
     ),
+    (
+        "memory.pressure_some",
+        "memory_pressure_some_seconds_total",
+        "Time in which at least one task waited for memory.",
+        NANOS,
+    ),
+    (
+        "memory.pressure_full",
+        "memory_pressure_full_seconds_total",
+        "Time in which all tasks waited for memory.",
+        NANOS,
+    ),
+    (
+        "cpu.pressure_some",
+        "cpu_pressure_some_seconds_total",
+        "Time in which at least one task waited for a CPU.",
+        NANOS,
+    ),
+    (
+        "io.pressure_some",
+        "io_pressure_some_seconds_total",
+        "Time in which at least one task waited for a disk.",
+        NANOS,
+    ),
+    (
+        "io.pressure_full",
+        "io_pressure_full_seconds_total",
+        "Time in which all tasks waited for a disk.",
+        NANOS,
+    ),
+    ("pids.current", "processes", "Processes and threads.", 1.0),
+    (
+        "pids.max",
+        "processes_limit",
+        "The lowest limit of processes and threads that holds.",
+        1.0,
+    ),
     ("process.exec", "process_execs_total", "Programs started.", 1.0),
     ("process.exit", "process_exits_total", "Processes ended.", 1.0),
 ];

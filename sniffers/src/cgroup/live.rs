@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::CgroupSniffer;
+use super::meter::CPU_PRESSURE_SOME;
 use crate::sniffer::{Context, EventSender, SniffError, Sniffer};
 
 const ROOT: &str = "/sys/fs/cgroup";
@@ -108,14 +109,19 @@ fn start(test: &str, then: &str) -> Option<Container> {
             Some(container)
         }
         Err(reason) => {
-            assert!(
-                std::env::var("TAPIO_REQUIRE_ROOT_TESTS").as_deref() != Ok("1"),
-                "skipped {test}: {reason}"
-            );
-            eprintln!("SKIPPED {test}: {reason}");
+            skip(test, &reason);
             None
         }
     }
+}
+
+/// Says why a test is skipped; panics where skipping is not accepted.
+fn skip(test: &str, reason: &str) {
+    assert!(
+        std::env::var("TAPIO_REQUIRE_ROOT_TESTS").as_deref() != Ok("1"),
+        "skipped {test}: {reason}"
+    );
+    eprintln!("SKIPPED {test}: {reason}");
 }
 
 fn prepare(test: &str) -> Result<Container, String> {
@@ -235,5 +241,25 @@ async fn a_real_kill_at_the_limit_is_counted_once() {
     assert_eq!(running.count(&container, signals::MEMORY_OOM_KILLS).await, 1);
     let status = container.child.as_mut().unwrap().wait().unwrap();
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn two_processes_on_one_processor_wait_for_each_other_and_it_is_counted() {
+    let test = "two_processes_on_one_processor_wait_for_each_other_and_it_is_counted";
+    // Both on processor 0 for a second; the shell in between is the third process.
+    let burn = "for n in 1 2; do timeout 1 taskset -c 0 sh -c 'while :; do :; done' & done; wait";
+    let Some(mut container) = start(test, burn) else { return };
+    let is_told = |directory: &PathBuf| directory.join("cpu.pressure").exists();
+    if !container.directories.iter().any(is_told) {
+        return skip(test, "the kernel tells no pressure of cgroups (PSI)");
+    }
+    let mut running = Running::start();
+    running.next(&container, signals::MEMORY_USAGE).await;
+    container.go_on();
+    let mut waited = 0;
+    while waited < 200_000_000 {
+        waited += running.count(&container, CPU_PRESSURE_SOME).await;
+    }
     running.stop().await;
 }

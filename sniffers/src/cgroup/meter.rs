@@ -6,7 +6,18 @@ use std::sync::Arc;
 use correlator::{Body, Event, Signal, Subject, Timestamp, signals};
 use pidmap::ContainerCgroup;
 
+use super::pressure::Stalled;
 use super::reading::{Counter, Memory, Reading};
+
+/// Time in which at least one task of the container waited, or all that were not idle; nanoseconds.
+const MEMORY_PRESSURE_SOME: Signal = Signal::new("memory.pressure_some");
+const MEMORY_PRESSURE_FULL: Signal = Signal::new("memory.pressure_full");
+pub(super) const CPU_PRESSURE_SOME: Signal = Signal::new("cpu.pressure_some");
+const IO_PRESSURE_SOME: Signal = Signal::new("io.pressure_some");
+const IO_PRESSURE_FULL: Signal = Signal::new("io.pressure_full");
+/// Processes and threads, and the lowest limit of them that holds.
+const PIDS_CURRENT: Signal = Signal::new("pids.current");
+const PIDS_MAX: Signal = Signal::new("pids.max");
 
 /// The last reading of every container that had one.
 #[derive(Debug, Default)]
@@ -35,8 +46,15 @@ impl Meter {
             if let Some(memory) = &reading.memory {
                 gauges(memory, &mut say);
             }
+            if let Some(processes) = &reading.processes {
+                say(PIDS_CURRENT, Body::Gauge(processes.current as f64));
+                if let Some(limit) = processes.limit {
+                    say(PIDS_MAX, Body::Gauge(limit as f64));
+                }
+            }
             if let Some(last) = self.last.get(&key) {
                 counts(last, reading, &mut say);
+                stalls(last, reading, &mut say);
             }
             next.insert(key, *reading);
         }
@@ -76,6 +94,28 @@ fn counts(last: &Reading, reading: &Reading, say: &mut impl FnMut(Signal, Body))
     say_rise(signals::CPU_THROTTLED, time);
 }
 
+/// What a container waited since the last reading.
+fn stalls(last: &Reading, reading: &Reading, say: &mut impl FnMut(Signal, Body)) {
+    let some = |stalled: Stalled| stalled.some_ns;
+    let full = |stalled: Stalled| stalled.full_ns.unwrap_or_default();
+    let (memory, io) = (
+        (last.memory_pressure, reading.memory_pressure),
+        (last.io_pressure, reading.io_pressure),
+    );
+    let rises = [
+        (MEMORY_PRESSURE_SOME, rise(memory.0, memory.1, some)),
+        (MEMORY_PRESSURE_FULL, rise(memory.0, memory.1, full)),
+        (CPU_PRESSURE_SOME, rise(last.cpu_pressure, reading.cpu_pressure, some)),
+        (IO_PRESSURE_SOME, rise(io.0, io.1, some)),
+        (IO_PRESSURE_FULL, rise(io.0, io.1, full)),
+    ];
+    for (signal, rise) in rises {
+        if let Some(rise) = rise.filter(|rise| *rise > 0) {
+            say(signal, Body::Count(rise));
+        }
+    }
+}
+
 /// How much a counter rose. One that fell was started anew with its cgroup, so all of it is new; the first reading, and
 /// one from another hierarchy than the last, only set the mark.
 fn rise<T>(last: Option<Counter<T>>, now: Option<Counter<T>>, count: impl Fn(T) -> u64) -> Option<u64> {
@@ -94,6 +134,7 @@ mod tests {
 
     use super::super::cpu_stat::Throttling;
     use super::super::memory_stat::Split;
+    use super::super::reading::Processes;
     use super::*;
 
     fn container(id: &str) -> ContainerCgroup {
@@ -179,6 +220,30 @@ mod tests {
             value: 9,
         });
         assert_eq!(rounds(&[kills(5), other]), [vec![], vec![]]);
+    }
+
+    #[test]
+    fn stalled_time_is_said_as_rises_and_processes_as_gauges() {
+        let reading = |some_ns, full_ns| Reading {
+            memory_pressure: Some(v2(Stalled {
+                some_ns,
+                full_ns: Some(full_ns),
+            })),
+            cpu_pressure: Some(v2(Stalled { some_ns, full_ns: None })),
+            processes: Some(Processes {
+                current: 3,
+                limit: Some(9),
+            }),
+            ..Reading::default()
+        };
+        let gauges = [(PIDS_CURRENT, Body::Gauge(3.0)), (PIDS_MAX, Body::Gauge(9.0))];
+        let said = rounds(&[reading(1000, 500), reading(4000, 500)]);
+        assert_eq!(said[0], gauges);
+        let rises = [
+            (MEMORY_PRESSURE_SOME, Body::Count(3000)),
+            (CPU_PRESSURE_SOME, Body::Count(3000)),
+        ];
+        assert_eq!(said[1], [gauges, rises].concat());
     }
 
     #[test]

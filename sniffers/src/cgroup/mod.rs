@@ -1,4 +1,5 @@
-//! Watches containers' cgroup files: memory, limits, OOM kills, CPU time and throttling, in cgroup v1, hybrid and v2.
+//! Watches containers' cgroup files: memory, limits, OOM kills, CPU time and throttling, pressure, process counts, in
+//! cgroup v1, hybrid and v2.
 
 mod cpu_stat;
 mod flat_keyed;
@@ -6,6 +7,7 @@ mod memory_limit;
 mod memory_stat;
 mod meter;
 mod oom_kills;
+mod pressure;
 mod reading;
 
 use std::borrow::Cow;
@@ -25,8 +27,8 @@ use reading::Reading;
 
 /// Reads the cgroup files of every container at an interval.
 ///
-/// Gauges (`memory.*`) are said at every reading, counters as how much they rose since the last; the first reading of a
-/// container only sets its marks. Costs about ten small reads a container and interval.
+/// Gauges (memory, processes) are said at every reading, counters as how much they rose since the last; the first reading
+/// of a container only sets its marks. Costs about twenty small reads a container and interval.
 #[derive(Debug)]
 pub struct CgroupSniffer {
     root: PathBuf,

@@ -10,6 +10,7 @@ use super::flat_keyed::single;
 use super::memory_limit::{limit_v1, limit_v2};
 use super::memory_stat::{Split, split_v1, split_v2};
 use super::oom_kills::oom_kills;
+use super::pressure::{Stalled, stalled};
 
 /// Names under which the v1 cpu and cpuacct controllers are mounted, together or alone.
 const CPU: [&str; 3] = ["cpu", "cpu,cpuacct", "cpuacct,cpu"];
@@ -23,6 +24,19 @@ pub(super) struct Reading {
     /// CPU time, nanoseconds.
     pub(super) cpu_usage: Option<Counter<u64>>,
     pub(super) throttling: Option<Counter<Throttling>>,
+    /// Stalled for want of memory, CPU and disk; cgroup v2 only.
+    pub(super) memory_pressure: Option<Counter<Stalled>>,
+    pub(super) cpu_pressure: Option<Counter<Stalled>>,
+    pub(super) io_pressure: Option<Counter<Stalled>>,
+    pub(super) processes: Option<Processes>,
+}
+
+/// How many processes and threads a container has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Processes {
+    pub(super) current: u64,
+    /// The lowest limit that holds for it; that of a pod counts all its containers.
+    pub(super) limit: Option<u64>,
 }
 
 /// Memory of a container, bytes.
@@ -58,6 +72,10 @@ pub(super) fn read(root: &Path, layout: &Layout, container: &ContainerCgroup) ->
     let Some(path) = container.memory.as_deref() else {
         return reading;
     };
+    if reading.processes.is_none() {
+        let tree = root.join("pids");
+        reading.processes = processes(&tree.join(path.trim_start_matches('/')), &tree);
+    }
     if reading.cpu_usage.is_none() {
         reading.cpu_usage = first(root, &CPUACCT, path, "cpuacct.usage")
             .and_then(|text| single(&text))
@@ -73,7 +91,12 @@ pub(super) fn read(root: &Path, layout: &Layout, container: &ContainerCgroup) ->
 
 fn read_v2(directory: &Path, tree: &Path) -> Reading {
     let cpu = text(directory, "cpu.stat").unwrap_or_default();
+    let pressure = |file| text(directory, file).and_then(|text| stalled(&text)).map(v2);
     Reading {
+        memory_pressure: pressure("memory.pressure"),
+        cpu_pressure: pressure("cpu.pressure"),
+        io_pressure: pressure("io.pressure"),
+        processes: processes(directory, tree),
         memory: memory_v2(directory, tree),
         oom_kills: text(directory, "memory.events")
             .and_then(|text| oom_kills(&text))
@@ -87,14 +110,25 @@ fn memory_v2(directory: &Path, tree: &Path) -> Option<Memory> {
     // The order matters: the stat may be older than the usage, never newer.
     let stat = text(directory, "memory.stat");
     let usage = single(&text(directory, "memory.current")?)?;
-    let ancestors = directory.ancestors().take_while(|ancestor| ancestor.starts_with(tree));
     Some(Memory {
         usage,
         split: stat.and_then(|stat| split_v2(&stat, usage)),
-        limit: ancestors
-            .filter_map(|ancestor| limit_v2(&text(ancestor, "memory.max")?))
-            .min(),
+        limit: lowest(directory, tree, "memory.max"),
     })
+}
+
+/// The same files in v1 and v2 (`kernel/cgroup/pids.c`).
+fn processes(directory: &Path, tree: &Path) -> Option<Processes> {
+    Some(Processes {
+        current: single(&text(directory, "pids.current")?)?,
+        limit: lowest(directory, tree, "pids.max"),
+    })
+}
+
+/// The lowest limit in the file of this name, here or above; `max` is none.
+fn lowest(directory: &Path, tree: &Path, file: &str) -> Option<u64> {
+    let ancestors = directory.ancestors().take_while(|ancestor| ancestor.starts_with(tree));
+    ancestors.filter_map(|ancestor| limit_v2(&text(ancestor, file)?)).min()
 }
 
 fn memory_v1(directory: &Path) -> Option<Memory> {
@@ -175,6 +209,13 @@ mod tests {
             ("kubepods/pod/c/memory.stat", STAT_V2),
             ("kubepods/pod/c/memory.current", "1000\n"),
             ("kubepods/pod/c/memory.events", "oom_kill 1\n"),
+            ("kubepods/pod/pids.max", "50\n"),
+            ("kubepods/pod/c/pids.max", "max\n"),
+            ("kubepods/pod/c/pids.current", "7\n"),
+            (
+                "kubepods/pod/c/memory.pressure",
+                "some avg10=0.00 avg60=0.00 avg300=0.00 total=5\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=4\n",
+            ),
             (
                 "kubepods/pod/c/cpu.stat",
                 "usage_usec 3\nnr_throttled 2\nthrottled_usec 1\n",
@@ -196,6 +237,15 @@ mod tests {
                 periods: 2,
                 time_ns: 1000,
             })),
+            memory_pressure: Some(v2(Stalled {
+                some_ns: 5000,
+                full_ns: Some(4000),
+            })),
+            processes: Some(Processes {
+                current: 7,
+                limit: Some(50),
+            }),
+            ..Reading::default()
         };
         assert_eq!(read_at(&root, Some("/kubepods/pod/c"), None), expected);
     }
@@ -209,6 +259,8 @@ mod tests {
             ("memory/c/memory.oom_control", "under_oom 0\noom_kill 4\n"),
             ("cpuacct/c/cpuacct.usage", "77\n"),
             ("cpu/c/cpu.stat", "nr_throttled 2\nthrottled_time 9\n"),
+            ("pids/c/pids.current", "3\n"),
+            ("unified/c/io.pressure", "some total=1\nfull total=0\n"),
         ]);
         let split = Split {
             unreclaimable: 700,
@@ -223,6 +275,15 @@ mod tests {
             oom_kills: Some(v1(4)),
             cpu_usage: Some(v2(3000)),
             throttling: Some(v1(Throttling { periods: 2, time_ns: 9 })),
+            io_pressure: Some(v2(Stalled {
+                some_ns: 1000,
+                full_ns: Some(0),
+            })),
+            processes: Some(Processes {
+                current: 3,
+                limit: None,
+            }),
+            ..Reading::default()
         };
         assert_eq!(read_at(&root, Some("/c"), Some("/c")), expected);
         assert_eq!(read_at(&root, None, Some("/c")).cpu_usage, Some(v1(77)));
