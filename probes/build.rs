@@ -25,10 +25,24 @@ fn main() -> io::Result<()> {
         "pub fn all() -> &'static [&'static Probe] {{ &[{}] }}",
         probes.join(", ")
     );
+    code.push_str(&older(&source, &names));
     fs::write(
         Path::new(&env::var("OUT_DIR").unwrap_or_default()).join("probes.rs"),
         code,
     )?;
     println!("cargo::rerun-if-changed=src");
     Ok(())
+}
+
+/// The objects for older kernels, of the probes that have one.
+fn older(source: &Path, names: &[String]) -> String {
+    let mut arms = String::new();
+    for name in names {
+        let path = source.join(name).join(format!("{name}.old.bpf.o"));
+        if path.is_file() {
+            let path = path.to_string_lossy();
+            let _ = writeln!(arms, "{name:?} => Some(aya::include_bytes_aligned!({path:?})),");
+        }
+    }
+    format!("fn older_object(probe: &str) -> Option<&'static [u8]> {{\nmatch probe {{\n{arms}_ => None,\n}}\n}}\n")
 }

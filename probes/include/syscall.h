@@ -7,7 +7,7 @@
 #ifndef TAPIO_SYSCALL_H
 #define TAPIO_SYSCALL_H
 
-#include "table.h"
+#include "stamp.h"
 
 /* Numbers at and above this are none of ours: 32-bit callers, and calls made up by a program. */
 #define SYSCALLS 512
@@ -29,8 +29,8 @@ const volatile __u8 syscall_classes[SYSCALLS] = {};
 static __always_inline bool is_32_bit(struct task_struct *task)
 {
 	if (bpf_core_field_exists(task->thread_info.status))
-		return task->thread_info.status & TS_COMPAT;
-	return task->thread_info.flags & (1UL << TIF_32BIT);
+		return READ_TASK(task, thread_info.status) & TS_COMPAT;
+	return READ_TASK(task, thread_info.flags) & (1UL << TIF_32BIT);
 }
 
 /* Of the call that `task` is at the end of. */

@@ -62,13 +62,23 @@ impl Kernel {
         self.loader.map_max_entries("records", bytes);
     }
 
+    /// Makes the maps and fits the object to this kernel; where that fails, the object for older kernels.
+    fn prepare(&mut self, probe: &Probe) -> Result<Ebpf, LoadError> {
+        let error = match self.loader.load(probe.object) {
+            Ok(ebpf) => return Ok(ebpf),
+            Err(error) => error,
+        };
+        let older = crate::older_object(probe.name).map(|object| self.loader.load(object));
+        older.and_then(Result::ok).ok_or_else(|| LoadError::Object {
+            probe: probe.name,
+            source: error.into(),
+        })
+    }
+
     /// Loads and attaches all programs of a probe, or none.
     pub fn load(&mut self, probe: &'static Probe) -> Result<Loaded, LoadError> {
         let name = probe.name;
-        let mut ebpf = self.loader.load(probe.object).map_err(|source| LoadError::Object {
-            probe: name,
-            source: source.into(),
-        })?;
+        let mut ebpf = self.prepare(probe)?;
         for program in probe.programs {
             attach(&mut ebpf, probe, program, &self.btf)?;
         }

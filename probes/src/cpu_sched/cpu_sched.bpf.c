@@ -7,7 +7,7 @@
  * own storage, so every wait is exact. One row a cgroup, nothing per switch
  * leaves the kernel.
  */
-#include "table.h"
+#include "stamp.h"
 
 enum {
 	LOST_NO_STORAGE = 0,
@@ -15,18 +15,13 @@ enum {
 };
 
 /* When the task started to wait; 0 while it does not. */
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, __u64);
-} waiting SEC(".maps");
+STAMPS(waiting);
 
 TABLE(switches, counted_histogram, 4096, LOST_TABLE_FULL);
 
-static __always_inline __u64 *waiting_of(struct task_struct *task)
+static __always_inline __u64 *stamp_of(struct task_struct *task)
 {
-	__u64 *since = bpf_task_storage_get(&waiting, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	__u64 *since = waiting_of(task, STAMP_CREATE);
 
 	if (!since)
 		count_lost(LOST_NO_STORAGE);
@@ -36,7 +31,7 @@ static __always_inline __u64 *waiting_of(struct task_struct *task)
 /* A task that already waits, or runs and was about to sleep, may be woken too. */
 static __always_inline int woken(struct task_struct *task)
 {
-	__u64 *since = waiting_of(task);
+	__u64 *since = stamp_of(task);
 
 	if (since && !*since)
 		*since = bpf_ktime_get_ns();
@@ -57,20 +52,20 @@ static __always_inline void switched_out(struct task_struct *task, bool preempte
 	__u64 *since;
 
 	if (preempted || could_run_on(task)) {
-		since = waiting_of(task);
+		since = stamp_of(task);
 		if (since)
 			*since = now;
 		return;
 	}
 	/* Woken while it ran: that was no wait. */
-	since = bpf_task_storage_get(&waiting, task, 0, 0);
+	since = waiting_of(task, 0);
 	if (since)
 		*since = 0;
 }
 
 static __always_inline void switched_in(struct task_struct *task, __u64 now)
 {
-	__u64 *since = bpf_task_storage_get(&waiting, task, 0, 0);
+	__u64 *since = waiting_of(task, 0);
 	struct table_key key = {};
 	struct counted_histogram *row;
 

@@ -30,12 +30,7 @@ enum {
 const volatile __u64 slow_ns = 10000000;
 
 /* When the task entered a call of these kinds; 0 outside. */
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, __u64);
-} entered SEC(".maps");
+STAMPS(entered);
 
 /* sub: the one of FILE_CALLS. */
 TABLE(slow, log2_histogram, 4096, LOST_TABLE_FULL);
@@ -72,12 +67,12 @@ static __always_inline bool is_file(struct inode *inode)
 	return type == S_IFBLK;
 }
 
-static __always_inline void count_slow(struct task_struct *task, __u8 kind, __u64 took_ns)
+static __always_inline void count_slow(__u8 kind, __u64 took_ns)
 {
 	struct table_key key = {};
 	struct log2_histogram *row;
 
-	key_in_place(&key, task);
+	key_of_current(&key);
 	key.sub[0] = kind;
 	row = slow_row(&key);
 	if (row)
@@ -92,7 +87,7 @@ int file_enter(__u64 *ctx)
 
 	if (!(syscall_class(ctx[1]) & FILE_CALLS))
 		return 0;
-	since = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	since = entered_of(current_task(), STAMP_CREATE);
 	if (since)
 		*since = bpf_ktime_get_ns();
 	else
@@ -104,20 +99,20 @@ int file_enter(__u64 *ctx)
 SEC("tp_btf/sys_exit")
 int file_exit(__u64 *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	struct pt_regs *regs = (struct pt_regs *)ctx[0];
 	__u8 kind = syscall_class(syscall_number(task, regs)) & FILE_CALLS;
 	__u64 *since, took_ns;
 
 	if (!kind)
 		return 0;
-	since = bpf_task_storage_get(&entered, task, 0, 0);
+	since = entered_of(task, 0);
 	if (!since || !*since)
 		return 0;
 	took_ns = bpf_ktime_get_ns() - *since;
 	*since = 0;
 	if (took_ns >= slow_ns && is_file(inode_of(task, first_argument(regs))))
-		count_slow(task, kind, took_ns);
+		count_slow(kind, took_ns);
 	return 0;
 }
 

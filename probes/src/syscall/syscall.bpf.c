@@ -27,12 +27,7 @@ enum {
 };
 
 /* When the task entered a timed call; 0 outside. */
-struct {
-	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__type(key, int);
-	__type(value, __u64);
-} entered SEC(".maps");
+STAMPS(entered);
 
 /* sub: number. */
 TABLE(calls, one_count, 32768, LOST_TABLE_FULL);
@@ -82,7 +77,7 @@ static __always_inline void count_error(struct table_key *key, __u32 error, __u8
 
 static __always_inline void add_latency(struct task_struct *task, struct table_key *key)
 {
-	__u64 *since = bpf_task_storage_get(&entered, task, 0, 0);
+	__u64 *since = entered_of(task, 0);
 	struct log2_histogram *row;
 
 	if (!since || !*since)
@@ -101,7 +96,7 @@ int syscall_enter(__u64 *ctx)
 
 	if (!(syscall_class(ctx[1]) & SYSCALL_TIMED))
 		return 0;
-	since = bpf_task_storage_get(&entered, bpf_get_current_task_btf(), 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	since = entered_of(current_task(), STAMP_CREATE);
 	if (since)
 		*since = bpf_ktime_get_ns();
 	else
@@ -113,14 +108,14 @@ int syscall_enter(__u64 *ctx)
 SEC("tp_btf/sys_exit")
 int syscall_exit(__u64 *ctx)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = current_task();
 	__u32 number = syscall_number(task, (struct pt_regs *)ctx[0]);
 	__u8 class = syscall_class(number);
 	long error = -(long)ctx[1];
 	struct table_key key = {};
 	struct one_count *row;
 
-	key_in_place(&key, task);
+	key_of_current(&key);
 	key.sub[0] = number;
 	row = calls_row(&key);
 	if (row)
