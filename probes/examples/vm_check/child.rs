@@ -20,9 +20,19 @@ pub(crate) fn run(arguments: &[String]) -> ExitCode {
             std::thread::sleep(Duration::from_secs(60));
             ExitCode::FAILURE
         }
+        ["spin"] => spin(),
         ["eat", cgroup] => eat(cgroup),
         _ => ExitCode::FAILURE,
     }
+}
+
+/// Keeps the processor busy for a while.
+fn spin() -> ExitCode {
+    let start = std::time::Instant::now();
+    while start.elapsed() < Duration::from_millis(300) {
+        std::hint::spin_loop();
+    }
+    ExitCode::SUCCESS
 }
 
 /// Moves into the cgroup and takes memory until it is killed.

@@ -51,6 +51,11 @@ impl Watch {
         }
     }
 
+    /// All that it said so far.
+    pub(crate) fn seen(&self) -> &[Sighting] {
+        &self.seen
+    }
+
     fn read(&mut self) -> Result<(), String> {
         let seen = &mut self.seen;
         self.loaded.drain(usize::MAX, |sighting| seen.push(sighting));

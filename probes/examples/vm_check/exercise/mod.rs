@@ -1,8 +1,11 @@
 //! What is done for each probe to see, a file a probe. A probe without one is loaded and attached only.
 
+mod cpu_sched;
 mod memory;
 mod memory_sample;
+mod net_flow;
 mod process;
+mod syscall;
 mod tcp_connect;
 
 use crate::watch::Watch;
@@ -13,9 +16,12 @@ pub(crate) type Exercise = fn(&mut Watch) -> Result<(), String>;
 /// The exercise of the probe of this name.
 pub(crate) fn of(probe: &str) -> Option<Exercise> {
     let exercises: &[(&str, Exercise)] = &[
+        ("cpu_sched", cpu_sched::exercise),
         ("memory", memory::exercise),
         ("memory_sample", memory_sample::exercise),
+        ("net_flow", net_flow::exercise),
         ("process", process::exercise),
+        ("syscall", syscall::exercise),
         ("tcp_connect", tcp_connect::exercise),
     ];
     exercises
