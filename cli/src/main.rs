@@ -5,6 +5,7 @@ mod doctor;
 mod explain;
 mod notices;
 mod output;
+mod privileges;
 mod profile;
 mod scope;
 mod session;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use correlator::{Body, Event, Fact, Severity, Stats, Timestamp};
 use sniffers::recording::{Header, Reader, Recorder, RecorderThread, host_facts};
 use sniffers::replay::{Sink, replay};
-use sniffers::{Context, EventSender, Manager, clock};
+use sniffers::{Context, EventSender, Manager, Sniffer, clock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
@@ -84,17 +84,22 @@ impl Sink for Replayed {
 }
 
 fn live(sniff: &Sniff, mut session: Session) -> Result<(Stats, Option<Severity>)> {
-    if let Some(path) = &sniff.record {
-        session.record(recorder(path)?);
+    // The file is made with all privileges and written without.
+    let recorder = sniff.record.as_deref().map(recorder).transpose()?;
+    let sniffers = sources::of(sniff)?;
+    if let Some(recorder) = recorder {
+        session.record(RecorderThread::start(recorder, RECORDER_QUEUE)?);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build();
-    runtime.context("starting the runtime")?.block_on(watch(sniff, session))
+    runtime
+        .context("starting the runtime")?
+        .block_on(watch(sniff, sniffers, session))
 }
 
-fn recorder(path: &Path) -> Result<RecorderThread> {
+fn recorder(path: &Path) -> Result<Recorder> {
     let host = host_facts(Path::new("/"));
     let header = Header {
         tapio: env!("CARGO_PKG_VERSION").to_owned(),
@@ -104,18 +109,20 @@ fn recorder(path: &Path) -> Result<RecorderThread> {
         started: clock::now(),
         ..Header::default()
     };
-    let recorder = Recorder::create(path, header)?;
-    Ok(RecorderThread::start(recorder, RECORDER_QUEUE)?)
+    Ok(Recorder::create(path, header)?)
 }
 
-async fn watch(sniff: &Sniff, mut session: Session) -> Result<(Stats, Option<Severity>)> {
+async fn watch(
+    sniff: &Sniff,
+    sniffers: Vec<Box<dyn Sniffer>>,
+    mut session: Session,
+) -> Result<(Stats, Option<Severity>)> {
     let (events, mut queue) = EventSender::bounded(QUEUE);
     let cx = Context {
         events,
         pods: sources::pid_map(),
         stop: CancellationToken::new(),
     };
-    let sniffers = sources::of(sniff)?;
     let mut notices = Notices::new();
     notices.start(&sniffers);
     let needs_all = sniff.ebpf_only || sniff.k8s_only;

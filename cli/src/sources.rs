@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use caps::Capability;
 use pidmap::{PidMap, Roots};
 use probes::Probe;
 use sniffers::Sniffer;
@@ -11,7 +12,7 @@ use sniffers::ebpf::{EbpfSniffer, SAMPLE_HZ};
 use sniffers::k8s::{Config, KubeSniffer};
 
 use crate::args::Sniff;
-use crate::profile;
+use crate::{privileges, profile};
 
 /// What the pid map may keep, bytes.
 const PIDMAP_CAPACITY: u64 = 64 * 1024 * 1024;
@@ -25,12 +26,15 @@ pub(crate) fn pid_map() -> Arc<PidMap> {
     Arc::new(PidMap::new(roots, PIDMAP_CAPACITY))
 }
 
-/// The sniffers that the user asked for.
+/// The sniffers that the user asked for. Loads the probes and then gives up the capabilities that this took, so no other
+/// thread may have been started.
 pub(crate) fn of(sniff: &Sniff) -> Result<Vec<Box<dyn Sniffer>>> {
     let mut sniffers: Vec<Box<dyn Sniffer>> = Vec::new();
     let probes = profile::chosen(sniff.profile, &sniff.probe, &sniff.no_probe)?;
-    if !sniff.k8s_only {
-        sniffers.push(Box::new(ebpf(sniff, probes)));
+    let mut ebpf = (!sniff.k8s_only).then(|| ebpf(sniff, probes));
+    give_up_privileges(sniff, ebpf.as_mut());
+    if let Some(ebpf) = ebpf {
+        sniffers.push(Box::new(ebpf));
         sniffers.push(Box::new(CgroupSniffer::default()));
     }
     if !sniff.ebpf_only {
@@ -46,8 +50,22 @@ pub(crate) fn of(sniff: &Sniff) -> Result<Vec<Box<dyn Sniffer>>> {
 
 fn ebpf(sniff: &Sniff, probes: Vec<&'static Probe>) -> EbpfSniffer {
     let sniffer = EbpfSniffer::new(SAMPLE_HZ).with_probes(probes);
-    match sniff.ring_size {
+    let mut sniffer = match sniff.ring_size {
         Some(bytes) => sniffer.with_ring_len(bytes),
         None => sniffer,
+    };
+    sniffer.load_now();
+    sniffer
+}
+
+fn give_up_privileges(sniff: &Sniff, ebpf: Option<&mut EbpfSniffer>) {
+    let always: &[Capability] = if sniff.ebpf_only {
+        &[]
+    } else {
+        &[Capability::CAP_DAC_READ_SEARCH]
+    };
+    match ebpf {
+        Some(ebpf) => privileges::give_up(always, || ebpf.can_read()),
+        None => privileges::give_up(always, || true),
     }
 }
