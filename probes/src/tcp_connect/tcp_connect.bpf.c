@@ -8,13 +8,7 @@
  * often in softirq in somebody else's context, gives one record: how long the
  * handshake took, how it ended, both ends, and the stamped owner.
  */
-#include "task.h"
-
-#define AF_INET6 10
-#define IPPROTO_TCP 6
-#define TCP_ESTABLISHED 1
-#define TCP_SYN_SENT 2
-#define TCP_CLOSE 7
+#include "socket.h"
 
 enum {
 	LOST_RING_FULL = 0,
@@ -37,86 +31,64 @@ RECORD_LAYOUT(tcp_connect_record);
 RECORD_RING(2 << 20);
 
 /* Handshakes on their way, by socket. */
+struct handshake {
+	__u64 started_ns;
+	__u64 unified;
+	__u64 memory;
+	__u64 pid;
+	char comm[COMM_LEN];
+};
+
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
 	__type(key, __u64);
-	__type(value, struct record_header);
+	__type(value, struct handshake);
 } handshakes SEC(".maps");
-
-/* The v2 cgroup that the socket was made in; 0 when the socket does not say. */
-static __always_inline __u64 socket_cgroup(struct sock *sk)
-{
-	struct sock_cgroup_data___tagged *tagged = (void *)&sk->sk_cgrp_data;
-	struct cgroup *cgroup;
-	__u64 word;
-
-	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
-		return sk->sk_cgrp_data.cgroup->kn->id;
-	word = BPF_CORE_READ(tagged, val);
-	/* Bit 0: the word holds net_prio and net_cls numbers instead. */
-	if (word & 1)
-		return 0;
-	cgroup = (void *)(word & ~3ULL);
-	return cgroup ? BPF_CORE_READ(cgroup, kn, id) : 0;
-}
-
-/* As name_task() of task.h, less what costs time in connect() and nobody asks for: ns_pid stays 0. */
-static __always_inline void name_owner(struct record_header *header, struct sock *sk)
-{
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	__u64 cgroup = socket_cgroup(sk);
-
-	/* The root says nothing; then the caller's own cgroup is the better answer. */
-	header->unified = cgroup > 1 ? cgroup : unified_id(task);
-	header->memory = memory_id(task);
-	header->pid = bpf_get_current_pid_tgid() >> 32;
-	BPF_CORE_READ_INTO(&header->comm, task, group_leader, comm);
-}
 
 static __always_inline int stamp(struct sock *sk)
 {
-	struct record_header header = {};
+	struct handshake handshake;
+	struct table_key owner;
 	__u64 key = (__u64)sk;
 
-	start_record(&header, RECORD_TCP_CONNECT, sizeof(struct tcp_connect_record));
-	name_owner(&header, sk);
-	bpf_map_update_elem(&handshakes, &key, &header, BPF_ANY);
+	key_of_caller(&owner, sk);
+	handshake.unified = owner.unified;
+	handshake.memory = owner.memory;
+	handshake.pid = bpf_get_current_pid_tgid() >> 32;
+	name_caller(handshake.comm);
+	handshake.started_ns = bpf_ktime_get_ns();
+	bpf_map_update_elem(&handshakes, &key, &handshake, BPF_ANY);
 	return 0;
 }
 
-static __always_inline void map_v4(__u8 *to, __be32 address)
+static __always_inline void fill(struct tcp_connect_record *record, const struct handshake *handshake)
 {
-	__builtin_memset(to, 0, 10);
-	to[10] = 0xff;
-	to[11] = 0xff;
-	__builtin_memcpy(to + 12, &address, 4);
+	start_record(&record->header, RECORD_TCP_CONNECT, sizeof(*record));
+	record->header.unified = handshake->unified;
+	record->header.memory = handshake->memory;
+	record->header.pid = handshake->pid;
+	record->header.ns_pid = 0;
+	__builtin_memcpy(record->header.comm, handshake->comm, COMM_LEN);
+	record->took_ns = record->header.ktime_ns - handshake->started_ns;
 }
 
-static __always_inline void read_ends(struct tcp_connect_record *record, struct sock *sk)
+/* skc_num is cleared before the change to CLOSE is told; inet_sport stays. */
+static __always_inline __u16 local_port(struct sock *sk, bool established)
 {
 	struct inet_sock *inet = (void *)sk;
 
-	if (sk->__sk_common.skc_family == AF_INET6) {
-		BPF_CORE_READ_INTO(&record->local, sk, __sk_common.skc_v6_rcv_saddr);
-		BPF_CORE_READ_INTO(&record->remote, sk, __sk_common.skc_v6_daddr);
-	} else {
-		map_v4(record->local, sk->__sk_common.skc_rcv_saddr);
-		map_v4(record->remote, sk->__sk_common.skc_daddr);
-	}
-	/* skc_num is cleared before the change to CLOSE is told; inet_sport stays. */
-	record->local_port = __builtin_bswap16(BPF_CORE_READ(inet, inet_sport));
-	record->remote_port = __builtin_bswap16(sk->__sk_common.skc_dport);
+	return established ? sk->__sk_common.skc_num : __builtin_bswap16(BPF_CORE_READ(inet, inet_sport));
 }
 
 static __always_inline int finish(struct sock *sk, bool established)
 {
 	struct tcp_connect_record *record;
-	struct record_header *stamped;
+	struct handshake *handshake;
 	__u64 key = (__u64)sk;
 
-	stamped = bpf_map_lookup_elem(&handshakes, &key);
-	if (!stamped) {
+	handshake = bpf_map_lookup_elem(&handshakes, &key);
+	if (!handshake) {
 		count_lost(LOST_NOT_STAMPED);
 		return 0;
 	}
@@ -126,11 +98,11 @@ static __always_inline int finish(struct sock *sk, bool established)
 		bpf_map_delete_elem(&handshakes, &key);
 		return 0;
 	}
-	record->header = *stamped;
+	fill(record, handshake);
 	bpf_map_delete_elem(&handshakes, &key);
-	record->took_ns = bpf_ktime_get_ns() - record->header.ktime_ns;
-	record->header.ktime_ns += record->took_ns;
-	read_ends(record, sk);
+	read_addresses(sk, record->local, record->remote);
+	record->local_port = local_port(sk, established);
+	record->remote_port = __builtin_bswap16(sk->__sk_common.skc_dport);
 	record->established = established;
 	record->error = established ? 0 : sk->sk_err;
 	record->unused = 0;
