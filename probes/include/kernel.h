@@ -173,6 +173,7 @@ struct inode {
 
 struct file {
 	struct inode *f_inode;
+	void *private_data;
 };
 
 struct fdtable {
@@ -216,12 +217,19 @@ struct in6_addr {
 	__u8 in6_u[16];
 };
 
+struct net;
+
 struct sock_common {
+	volatile unsigned char skc_state;
+	struct {
+		struct net *net;
+	} skc_net;
 	__be32 skc_daddr;
 	__be32 skc_rcv_saddr;
 	__be16 skc_dport;
 	__u16 skc_num;
 	unsigned short skc_family;
+	unsigned long skc_flags;
 	struct in6_addr skc_v6_daddr;
 	struct in6_addr skc_v6_rcv_saddr;
 };
@@ -230,11 +238,38 @@ struct sock {
 	struct sock_common __sk_common;
 	int sk_err;
 	__u16 sk_protocol;
+	atomic_t sk_drops;
 	struct sock_cgroup_data sk_cgrp_data;
 };
 
 struct inet_sock {
 	__be16 inet_sport;
+};
+
+/* include/linux/tcp.h, include/net/tcp.h, include/net/request_sock.h */
+struct tcp_sock {
+	__u64 bytes_acked;
+	__u64 bytes_received;
+	__u32 snd_una;
+	__u32 write_seq;
+	__u32 srtt_us;
+};
+
+struct tcp_skb_cb {
+	__u16 tcp_gso_segs;
+};
+
+struct sk_buff {
+	char cb[48];
+};
+
+struct request_sock {
+	struct sock *rsk_listener;
+};
+
+/* include/linux/net.h, include/linux/fs.h */
+struct socket {
+	struct sock *sk;
 };
 
 /* include/linux/bpf.h, kernel/bpf/task_iter.c */
@@ -247,6 +282,12 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct task_struct *task;
+	struct file *file;
 };
 
 #pragma clang attribute pop

@@ -12,6 +12,8 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define IPPROTO_TCP 6
+#define S_IFMT 00170000
+#define S_IFSOCK 0140000
 
 /* include/net/tcp_states.h */
 enum {
@@ -46,6 +48,18 @@ static __always_inline __u64 socket_cgroup(struct sock *sk)
 	return cgroup ? BPF_CORE_READ(cgroup, kn, id) : 0;
 }
 
+/* The same by copies: for any pointer. */
+static __always_inline __u64 socket_cgroup_copied(struct sock *sk)
+{
+	struct sock_cgroup_data___tagged *tagged = (void *)&sk->sk_cgrp_data;
+	__u64 word;
+
+	if (bpf_core_field_exists(sk->sk_cgrp_data.cgroup))
+		return BPF_CORE_READ(sk, sk_cgrp_data.cgroup, kn, id);
+	word = BPF_CORE_READ(tagged, val);
+	return word & 1 ? 0 : BPF_CORE_READ((struct cgroup *)(word & ~3ULL), kn, id);
+}
+
 /*
  * The owner of a socket whose connect() or listen() is running. The v2 root
  * says nothing; then the caller's own cgroup is the better answer.
@@ -60,6 +74,12 @@ static __always_inline void key_of_caller(struct table_key *key, struct sock *sk
 		key_of_task(key, (struct task_struct *)bpf_get_current_task());
 	if (cgroup > 1)
 		key->unified = cgroup;
+}
+
+/* True when the key, from key_of_caller(), is more than the socket itself will say later. */
+static __always_inline bool says_more(const struct table_key *key, struct sock *sk)
+{
+	return key->memory || socket_cgroup(sk) <= 1;
 }
 
 /* The command name of the current process: of its first thread. */
@@ -96,6 +116,25 @@ static __always_inline void read_addresses(struct sock *sk, __u8 *local, __u8 *r
 		map_v4(local, sk->__sk_common.skc_rcv_saddr);
 		map_v4(remote, sk->__sk_common.skc_daddr);
 	}
+}
+
+/* The TCP socket behind a file of the file iterator, NULL for any other file. Read it by copies. */
+static __always_inline struct sock *tcp_socket_of(struct file *file)
+{
+	struct socket *socket;
+	struct sock *sk;
+	__u16 family;
+
+	if ((file->f_inode->i_mode & S_IFMT) != S_IFSOCK)
+		return 0;
+	socket = file->private_data;
+	sk = BPF_CORE_READ(socket, sk);
+	if (!sk)
+		return 0;
+	family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	if (family != AF_INET && family != AF_INET6)
+		return 0;
+	return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP ? sk : 0;
 }
 
 #endif

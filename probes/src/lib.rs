@@ -36,7 +36,8 @@ mod tests {
                 "net_flow",
                 "process",
                 "syscall",
-                "tcp_connect"
+                "tcp_connect",
+                "tcp_traffic"
             ]
         );
         for probe in super::all() {

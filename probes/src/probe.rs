@@ -64,6 +64,8 @@ pub enum Hook {
     /// The calls that name an address, at the same root (Linux 4.17), by the name in the section: `connect4`, `sendmsg6`.
     /// The program must return 1: else the call fails.
     CgroupSockAddr(&'static str),
+    /// The iterator over the open files of all processes (Linux 5.8); it runs when it is read and writes nothing.
+    Files,
 }
 
 /// Which packets a program at [`Hook::CgroupSkb`] sees.
@@ -106,6 +108,7 @@ impl fmt::Display for Hook {
             Self::CgroupSkb(Direction::Ingress) => f.write_str("cgroup_skb/ingress"),
             Self::CgroupSkb(Direction::Egress) => f.write_str("cgroup_skb/egress"),
             Self::CgroupSockAddr(call) => write!(f, "cgroup/{call}"),
+            Self::Files => f.write_str("iter/task_file"),
         }
     }
 }

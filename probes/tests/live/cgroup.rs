@@ -1,6 +1,7 @@
 //! Child cgroups in the v2 hierarchy, and processes in them; both gone when dropped.
 
 use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -35,6 +36,13 @@ impl Cgroup {
         Running(shell.args(["-c", &joined]).stderr(Stdio::null()).spawn().unwrap())
     }
 
+    /// As [`Cgroup::spawn`]; what it says can be read by line.
+    pub(crate) fn spawn_piped(&self, script: &str) -> Running {
+        let joined = format!("echo $$ > {}/cgroup.procs; {script}", self.0.display());
+        let mut shell = Command::new("sh");
+        Running(shell.args(["-c", &joined]).stdout(Stdio::piped()).spawn().unwrap())
+    }
+
     /// As [`Cgroup::spawn`], to its end.
     pub(crate) fn run(&self, script: &str) {
         self.spawn(script).0.wait().unwrap();
@@ -58,6 +66,17 @@ impl Running {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap());
         kill(pid, signal).unwrap();
+    }
+
+    /// The next line that it says; for one that was spawned to be read.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = Vec::new();
+        let mut byte = [0];
+        let said = self.0.stdout.as_mut().unwrap();
+        while said.read(&mut byte).unwrap() == 1 && byte != *b"\n" {
+            line.push(byte[0]);
+        }
+        String::from_utf8(line).unwrap()
     }
 
     /// A file of its folder in `/proc`.
