@@ -137,4 +137,13 @@ static __always_inline struct sock *tcp_socket_of(struct file *file)
 	return BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP ? sk : 0;
 }
 
+/* The owner of a socket that the file iterator found open in a task, by copies. */
+static __always_inline void key_of_open(struct table_key *key, struct sock *sk, struct task_struct *task)
+{
+	key->unified = socket_cgroup_copied(sk);
+	key->memory = memory_id(task);
+	if (key->unified <= 1)
+		key->unified = unified_id(task);
+}
+
 #endif

@@ -31,12 +31,14 @@ mod tests {
             [
                 "cpu_sched",
                 "file",
+                "listen_queue",
                 "memory",
                 "memory_sample",
                 "net_flow",
                 "process",
                 "syscall",
                 "tcp_connect",
+                "tcp_retransmit",
                 "tcp_traffic"
             ]
         );

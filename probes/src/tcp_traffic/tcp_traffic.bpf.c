@@ -235,20 +235,12 @@ static __always_inline void read_copied(struct reading *reading, struct sock *sk
 	reading->flags = BPF_CORE_READ(sk, __sk_common.skc_flags);
 }
 
-static __always_inline void owner_of_open(struct table_key *owner, struct sock *sk, struct task_struct *task)
-{
-	owner->unified = socket_cgroup_copied(sk);
-	owner->memory = memory_id(task);
-	if (owner->unified <= 1)
-		owner->unified = unified_id(task);
-}
-
 /* The first walk finds what was there before: what it sent until now is not counted. */
 static __always_inline void take_in(struct sock *sk, struct task_struct *task, const struct reading *reading)
 {
 	struct connection connection = {};
 
-	owner_of_open(&connection.owner, sk, task);
+	key_of_open(&connection.owner, sk, task);
 	connection.sent = sent(reading, false);
 	connection.received = received(reading);
 	note(sk, &connection, BPF_NOEXIST);
@@ -259,7 +251,7 @@ static __always_inline void take_in_listener(struct sock *sk, struct task_struct
 	struct port_key port = {};
 	struct table_key owner = {};
 
-	owner_of_open(&owner, sk, task);
+	key_of_open(&owner, sk, task);
 	if (!owner.memory && socket_cgroup_copied(sk) > 1)
 		return;
 	port.net = (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net);

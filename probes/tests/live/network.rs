@@ -101,3 +101,12 @@ fn run(program: &str, arguments: &str) -> Result<(), String> {
         .then_some(())
         .ok_or(format!("{program} {arguments}: {told}"))
 }
+
+/// Gives `near` the address 10.78.0.1 and fd78::1 on a line on which nothing sent to 10.78.0.9 or fd78::9 is answered.
+pub(crate) fn black_hole(near: &Network, far: &Network) {
+    join((near, "tapio0", "10.78.0.1/24"), (far, "tapio0", "10.78.0.2/24"));
+    near.ip("addr add fd78::1/64 dev tapio0 nodad");
+    for address in ["10.78.0.9", "fd78::9"] {
+        near.ip(&format!("neigh add {address} lladdr 02:00:00:00:00:09 dev tapio0"));
+    }
+}
