@@ -42,6 +42,10 @@ enum {
 enum {
 	BPF_RB_NO_WAKEUP = 1,
 };
+enum {
+	BPF_RB_AVAIL_DATA = 0,
+	BPF_RB_RING_SIZE = 1,
+};
 
 /* Only asked for whether the kernel has them: 5.11. */
 enum bpf_func_id {

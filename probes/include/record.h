@@ -66,6 +66,26 @@ static __always_inline void count_lost(__u32 slot)
 		*count += 1;
 }
 
+#define CROWDED_PERCENT 80
+#define KEPT_OF_CROWD 8
+
+/*
+ * True for seven of eight bulk records once the ring is 80 % full, so that the
+ * rest of it is there for what must not be missed; those ask nothing and try.
+ * What is left out is counted.
+ */
+static __always_inline bool is_thinned(void *ring, __u32 slot)
+{
+	__u64 crowded = bpf_ringbuf_query(ring, BPF_RB_RING_SIZE) / 100 * CROWDED_PERCENT;
+
+	if (bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA) < crowded)
+		return false;
+	if (bpf_get_prandom_u32() % KEPT_OF_CROWD == 0)
+		return false;
+	count_lost(slot);
+	return true;
+}
+
 static __always_inline void start_record(struct record_header *header, __u8 kind, __u32 len)
 {
 	header->magic = RECORD_MAGIC;

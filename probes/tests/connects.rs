@@ -110,3 +110,41 @@ fn fault_7_what_a_full_ring_loses_is_counted_and_the_next_record_is_seen() {
     TcpStream::connect(to).unwrap_err();
     find(&mut loaded, |sighting| is_to(sighting, to));
 }
+
+#[test]
+fn fault_7_good_connects_are_thinned_in_a_nearly_full_ring_and_failed_ones_are_not() {
+    let small = |kernel: &mut probes::Kernel| kernel.set_ring_len(64 << 10);
+    let Some(mut loaded) = live::load_with("thinned ring", &probes::tcp_connect::PROBE, small) else {
+        return;
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let good = listener.local_addr().unwrap();
+    let dead = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut made = 0;
+    // Above 80 % one good connect in eight still goes in; 600 leave the rest of the ring far from full.
+    for _ in 0..600 {
+        TcpStream::connect(good).unwrap();
+        listener.accept().unwrap();
+        made += 1;
+    }
+    for _ in 0..20 {
+        TcpStream::connect(dead).unwrap_err();
+    }
+    let (mut ok, mut refused) = (0, 0);
+    loaded.drain(usize::MAX, |sighting| {
+        ok += u64::from(is_to(&sighting, good));
+        refused += u64::from(is_to(&sighting, dead));
+    });
+    let losses = loaded.take_losses();
+    let thinned = losses
+        .iter()
+        .find(|(reason, _)| reason.starts_with("good connect left out"));
+    let thinned = thinned.map_or(0, |(_, count)| *count);
+    assert_eq!(refused, 20, "{ok} good, {losses:?}");
+    assert!(losses.len() == 1 && thinned > 0 && ok > 0, "{ok} good, {losses:?}");
+    // Other programs connect too, so this may count more than were made here.
+    assert!(ok <= made && ok + thinned >= made, "{ok} good, {losses:?} of {made}");
+}

@@ -26,7 +26,11 @@ pub const PROBE: Probe = Probe {
             hook: Hook::Tracepoint("sched_process_exit"),
         },
     ],
-    losses: &["ring full at an exec", "ring full at an exit"],
+    losses: &[
+        "ring full at an exec",
+        "ring full at an exit",
+        "exec left out: ring nearly full",
+    ],
     tables: &[],
     sample_len: 0,
     decode,

@@ -15,6 +15,7 @@
 enum {
 	LOST_EXEC = 0,
 	LOST_EXIT = 1,
+	LOST_EXEC_THINNED = 2,
 };
 
 struct exec_record {
@@ -55,6 +56,8 @@ int process_exec(__u64 *ctx)
 	struct linux_binprm *bprm = (struct linux_binprm *)ctx[2];
 	struct exec_record *record;
 
+	if (is_thinned(&records, LOST_EXEC_THINNED))
+		return 0;
 	record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
 	if (!record) {
 		count_lost(LOST_EXEC);

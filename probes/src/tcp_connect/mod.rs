@@ -21,7 +21,11 @@ pub const PROBE: Probe = Probe {
         name: "tcp_connect",
         hook: Hook::Tracepoint("inet_sock_set_state"),
     }],
-    losses: &["ring full", "start of the connect not seen"],
+    losses: &[
+        "ring full",
+        "start of the connect not seen",
+        "good connect left out: ring nearly full",
+    ],
     tables: &[],
     sample_len: 0,
     decode,

@@ -13,6 +13,7 @@
 enum {
 	LOST_RING_FULL = 0,
 	LOST_NOT_STAMPED = 1,
+	LOST_THINNED = 2,
 };
 
 struct tcp_connect_record {
@@ -90,6 +91,11 @@ static __always_inline int finish(struct sock *sk, bool established)
 	handshake = bpf_map_lookup_elem(&handshakes, &key);
 	if (!handshake) {
 		count_lost(LOST_NOT_STAMPED);
+		return 0;
+	}
+	/* A connect that failed is never left out. */
+	if (established && is_thinned(&records, LOST_THINNED)) {
+		bpf_map_delete_elem(&handshakes, &key);
 		return 0;
 	}
 	record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
