@@ -3,6 +3,7 @@
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, Instant};
 
+use correlator::Body;
 use probes::{Loaded, Sighting};
 
 use crate::machine::OWN_CGROUP;
@@ -51,9 +52,24 @@ impl Watch {
         }
     }
 
-    /// All that it said so far.
-    pub(crate) fn seen(&self) -> &[Sighting] {
-        &self.seen
+    /// The counts of this signal in this program's own cgroup add up to `wanted`, now or soon.
+    pub(crate) fn expect_sum(&mut self, signal: &str, wanted: u64) -> Result<(), String> {
+        let (own, deadline) = (cgroup_id(OWN_CGROUP)?, Instant::now() + PATIENCE);
+        loop {
+            self.read()?;
+            let is_it = |sighting: &&Sighting| sighting.signal.name() == signal && sighting.task.unified == own;
+            let counts = self.seen.iter().filter(is_it).map(|sighting| &sighting.body);
+            let sum: u64 = counts
+                .map(|body| if let Body::Count(count) = body { *count } else { 0 })
+                .sum();
+            if sum == wanted {
+                return Ok(());
+            }
+            if sum > wanted || Instant::now() > deadline {
+                return Err(format!("{signal} is {sum} in cgroup {own}, not {wanted}"));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     fn read(&mut self) -> Result<(), String> {

@@ -2,7 +2,6 @@
 
 use std::net::UdpSocket;
 
-use correlator::Body;
 use probes::net_flow::{BYTES_RECEIVED, PACKETS_SENT};
 
 use crate::watch::Watch;
@@ -14,24 +13,8 @@ const ON_THE_WIRE: u64 = 1000;
 
 pub(crate) fn exercise(watch: &mut Watch) -> Result<(), String> {
     send().map_err(|error| format!("sending datagrams: {error}"))?;
-    let (mut packets, mut bytes) = (0, 0);
-    watch.expect_ours("the packets", |sighting| sighting.signal == PACKETS_SENT)?;
-    watch.expect_ours("the bytes", |sighting| sighting.signal == BYTES_RECEIVED)?;
-    for sighting in watch.seen() {
-        match (&sighting.signal, &sighting.body) {
-            (signal, Body::Count(count)) if *signal == PACKETS_SENT => packets += count,
-            (signal, Body::Count(count)) if *signal == BYTES_RECEIVED => bytes += count,
-            _ => {}
-        }
-    }
-    if (packets, bytes) == (DATAGRAMS, DATAGRAMS * ON_THE_WIRE) {
-        Ok(())
-    } else {
-        Err(format!(
-            "{packets} packets of {DATAGRAMS}, {bytes} bytes of {}",
-            DATAGRAMS * ON_THE_WIRE
-        ))
-    }
+    watch.expect_sum(PACKETS_SENT.name(), DATAGRAMS)?;
+    watch.expect_sum(BYTES_RECEIVED.name(), DATAGRAMS * ON_THE_WIRE)
 }
 
 fn send() -> std::io::Result<()> {
