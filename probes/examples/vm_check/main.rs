@@ -15,6 +15,7 @@ mod child;
 mod doctor;
 mod exercise;
 mod machine;
+mod sniff;
 mod watch;
 
 use std::process::ExitCode;
@@ -47,6 +48,7 @@ fn check() {
         Err(error) => println!("fail kernel {}", error.why()),
     }
     if doctor::is_here() {
+        passed("sniff-v2-container", sniff::sees_a_v2_container());
         passed("doctor", doctor::finds_nothing());
         passed("doctor-without-btf", doctor::misses_btf());
     }
