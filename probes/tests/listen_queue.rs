@@ -30,7 +30,7 @@ fn total(rises: &[Sighting]) -> u64 {
 }
 
 fn read_until(loaded: &mut Loaded, cgroup: &Cgroup, wanted: u64) -> u64 {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(30);
     let mut sum = 0;
     while sum < wanted {
         assert!(Instant::now() < deadline, "{sum} of {wanted}");

@@ -10,6 +10,7 @@ mod live;
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -35,9 +36,7 @@ struct Sum {
 
 impl Sum {
     fn add(&mut self, rises: &[Sighting]) {
-        let memory = memory_id();
         for rise in rises {
-            assert_eq!(rise.task.memory, memory, "{rise:?}");
             match &rise.body {
                 Body::Count(count) => *self.place(&rise.signal) += count,
                 Body::Histogram(histogram) => {
@@ -65,15 +64,23 @@ impl Sum {
 
     /// Goes on reading until it is as wanted, and then for a while longer, in which nothing may come.
     fn read_until(&mut self, loaded: &mut Loaded, cgroup: u64, is_it: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(30);
         while !is_it(self) {
             assert!(Instant::now() < deadline, "not seen: {self:?}");
             std::thread::sleep(Duration::from_millis(10));
-            self.add(&within(&rises(loaded), cgroup));
+            self.add(&ours(loaded, cgroup));
         }
         std::thread::sleep(Duration::from_millis(100));
-        self.add(&within(&rises(loaded), cgroup));
+        self.add(&ours(loaded, cgroup));
     }
+}
+
+/// What rose of the cgroup, in which all processes are in this process's memory cgroup.
+fn ours(loaded: &mut Loaded, cgroup: u64) -> Vec<Sighting> {
+    let memory = memory_id();
+    let rises = within(&rises(loaded), cgroup);
+    assert!(rises.iter().all(|rise| rise.task.memory == memory), "{rises:?}");
+    rises
 }
 
 /// The v1 memory cgroup that this process and those it starts are in; 0 where memory is on v2.
@@ -184,6 +191,71 @@ fn what_a_server_accepts_sends_and_receives_is_its_own() {
         ..sum
     };
     assert_eq!(sum, wanted);
+}
+
+/// A child of this process's v1 memory cgroup; removed when dropped.
+struct MemoryCgroup(PathBuf);
+
+impl MemoryCgroup {
+    fn new(name: &str) -> Self {
+        let path = live::own_memory_cgroup().join(format!("tapio-{name}-{}", std::process::id()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    /// The script, in this cgroup.
+    fn script(&self, script: &str) -> String {
+        format!("echo $$ > {}/cgroup.procs; {script}", self.0.display())
+    }
+}
+
+impl Drop for MemoryCgroup {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(1);
+        while std::fs::remove_dir(&self.0).is_err() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+#[test]
+fn containers_that_share_a_v2_cgroup_are_told_apart_by_their_memory_cgroups() {
+    let test = "traffic-shared";
+    if memory_id() == 0 {
+        // Memory is on v2: a container is its v2 cgroup.
+        return;
+    }
+    let (Some(mut loaded), Some(cgroup)) = (load(test, &PROBE), Cgroup::new(test)) else {
+        return;
+    };
+    let memory = ["one", "two"].map(MemoryCgroup::new);
+    let mut servers = memory
+        .each_ref()
+        .map(|memory| cgroup.spawn_piped(&memory.script(&server(1))));
+    let ports = servers.each_mut().map(|server| server.line().parse::<u16>().unwrap());
+    for (port, bytes) in ports.into_iter().zip([b"1".as_slice(), b"22"]) {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        stream.write_all(bytes).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        stream.read_to_end(&mut Vec::new()).unwrap();
+    }
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let reader = serve(listener, false);
+    cgroup.run(&memory[1].script(&client(Ipv4Addr::LOCALHOST.into(), port, true)));
+    reader.join().unwrap();
+    drop(servers);
+
+    let seen = within(&rises(&mut loaded), cgroup.id());
+    let [one, two] = memory.each_ref().map(|memory| {
+        let id = live::cgroup_id(&memory.0);
+        let rises: Vec<_> = seen.iter().filter(|rise| rise.task.memory == id).cloned().collect();
+        let mut sum = Sum::default();
+        sum.add(&rises);
+        (sum.accepts, sum.received, sum.sent)
+    });
+    assert_eq!(one, (1, 1, DOWN));
+    assert_eq!(two, (1, 2 + DOWN, DOWN + UP));
 }
 
 #[test]

@@ -6,7 +6,7 @@
  * is there to note, in connect() and listen(), the memory cgroup that a socket
  * does not say; where memory is on cgroup v2 that costs nothing but the call.
  */
-#include "listeners.h"
+#include "owner.h"
 
 enum {
 	LOST_TABLE_FULL = 0,
@@ -21,7 +21,7 @@ enum {
 
 TABLE(troubles, four_counts, 2048, LOST_TABLE_FULL);
 
-/* The callers of connect(), by socket, where they say more than the socket. */
+/* The callers of connect(), by socket, where the socket will not lead to them. */
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 32768);
@@ -135,8 +135,7 @@ int tcp_retransmit_owner(__u64 *ctx)
 			bpf_map_delete_elem(&callers, &key);
 		return 0;
 	}
-	key_of_caller(&owner, sk);
-	if (says_more(&owner, sk)) {
+	if (note_caller(&owner, sk)) {
 		bpf_map_update_elem(&callers, &key, &owner, BPF_ANY);
 		callers_noted = 1;
 	}

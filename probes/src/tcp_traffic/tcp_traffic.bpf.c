@@ -7,7 +7,7 @@
  * that sees the sockets of every network namespace. What a walk has counted is
  * noted, so that the close counts the rest.
  */
-#include "listeners.h"
+#include "owner.h"
 
 /* Bit of skc_flags: the other side's FIN has come. include/net/sock.h */
 #define SOCK_DONE 1
@@ -128,8 +128,7 @@ static __always_inline int connecting(struct sock *sk)
 {
 	struct connection connection = { .ours = 1 };
 
-	key_of_caller(&connection.owner, sk);
-	if (says_more(&connection.owner, sk))
+	if (note_caller(&connection.owner, sk))
 		note(sk, &connection, BPF_ANY);
 	return 0;
 }
@@ -248,15 +247,17 @@ static __always_inline void take_in(struct sock *sk, struct task_struct *task, c
 
 static __always_inline void take_in_listener(struct sock *sk, struct task_struct *task)
 {
+	__u64 said = socket_cgroup_copied(sk);
 	struct port_key port = {};
 	struct table_key owner = {};
 
 	key_of_open(&owner, sk, task);
-	if (!owner.memory && socket_cgroup_copied(sk) > 1)
+	if (!owner.memory && said > 1)
 		return;
+	note_companion(said, owner.memory);
 	port.net = (__u64)BPF_CORE_READ(sk, __sk_common.skc_net.net);
 	port.port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	note_listener(&port, socket_cgroup_copied(sk), &owner);
+	note_listener(&port, said, &owner);
 }
 
 SEC("iter/task_file")

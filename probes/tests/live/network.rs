@@ -102,7 +102,7 @@ fn run(program: &str, arguments: &str) -> Result<(), String> {
         .ok_or(format!("{program} {arguments}: {told}"))
 }
 
-/// Gives `near` the address 10.78.0.1 and fd78::1 on a line on which nothing sent to 10.78.0.9 or fd78::9 is answered.
+/// Gives `near` the addresses `10.78.0.1` and `fd78::1` on a line on which nobody answers for `10.78.0.9` and `fd78::9`.
 pub(crate) fn black_hole(near: &Network, far: &Network) {
     join((near, "tapio0", "10.78.0.1/24"), (far, "tapio0", "10.78.0.2/24"));
     near.ip("addr add fd78::1/64 dev tapio0 nodad");
