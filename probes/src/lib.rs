@@ -6,6 +6,7 @@
 mod calls;
 mod cgroup;
 mod error;
+mod iterate;
 mod load;
 mod probe;
 pub mod record;

@@ -1,13 +1,11 @@
 //! Puts a probe's programs into the kernel, attaches them and reads what they send.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use aya::maps::{MapData, PerCpuArray, RingBuf};
-use aya::programs::{BtfTracePoint, Iter, ProgramError};
+use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::{SysconfVar, sysconf};
@@ -15,12 +13,10 @@ use nix::unistd::{SysconfVar, sysconf};
 use crate::calls::CLASSES;
 use crate::cgroup;
 use crate::error::LoadError;
+use crate::iterate::{load_iterator, read_to_end, start_iterator};
 use crate::probe::{Hook, Probe, Program};
 use crate::record::{BadRecord, Sighting};
 use crate::table::{Table, TableReader};
-
-/// Bytes asked for in one read of an iterator; the kernel gives at most eight pages at a time.
-const READ_LEN: usize = 64 << 10;
 
 /// Walks over open files rest this many times as long as they take.
 const WALK_SHARE: u32 = 500;
@@ -154,11 +150,6 @@ fn attach(ebpf: &mut Ebpf, probe: &Probe, program: &Program, btf: &Btf) -> Resul
     }
 }
 
-fn load_iterator(program: &mut aya::programs::Program, over: &str, btf: &Btf) -> Result<(), ProgramError> {
-    let iterator: &mut Iter = program.try_into()?;
-    iterator.load(over, btf)
-}
-
 impl Loaded {
     /// The probe's description.
     #[must_use]
@@ -273,72 +264,4 @@ fn believe(probe: &Probe, bad: &mut BTreeMap<BadRecord, u64>, record: &[u8], see
 /// What this thread has used.
 fn cpu_time() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
-}
-
-/// An iterator can be read once, so it is attached anew for every read.
-fn start_iterator(ebpf: &mut Ebpf, probe: &Probe, program: &Program) -> Result<File, LoadError> {
-    let missing = || LoadError::Missing {
-        probe: probe.name,
-        part: program.name,
-    };
-    let refused = |source| program.unattached(source);
-    let inner = ebpf.program_mut(program.name).ok_or_else(missing)?;
-    let iterator: &mut Iter = inner.try_into().map_err(refused)?;
-    let id = iterator.attach().map_err(refused)?;
-    let link = iterator.take_link(id).map_err(refused)?;
-    link.into_file().map_err(|source| LoadError::Start {
-        probe: probe.name,
-        source,
-    })
-}
-
-/// Reads all there is to the front of `buffer`, growing it as needed, and returns the length. As `Read::read_to_end`, but
-/// goes on where the kernel pauses a long walk with EAGAIN.
-fn read_to_end(from: &mut impl Read, buffer: &mut Vec<u8>) -> io::Result<usize> {
-    let mut end = 0;
-    loop {
-        if buffer.len() - end < READ_LEN {
-            buffer.resize(end + READ_LEN, 0);
-        }
-        match from.read(&mut buffer[end..]) {
-            Ok(0) => return Ok(end),
-            Ok(read) => end += read,
-            Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock) => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Gives one byte a read, and says EAGAIN in between.
-    struct Slow(Vec<u8>, bool);
-
-    impl Read for Slow {
-        fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
-            self.1 = !self.1;
-            if self.1 {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            let Some(byte) = self.0.pop() else { return Ok(0) };
-            to[0] = byte;
-            Ok(1)
-        }
-    }
-
-    #[test]
-    fn a_walk_that_the_kernel_pauses_is_read_to_its_end() {
-        let mut buffer = Vec::new();
-        assert_eq!(read_to_end(&mut Slow(vec![3, 2, 1], false), &mut buffer).ok(), Some(3));
-        assert_eq!(buffer[..3], [1, 2, 3]);
-    }
-
-    #[test]
-    fn a_walk_longer_than_the_buffer_is_read_whole() {
-        let (long, mut buffer) = (vec![7; 3 * READ_LEN + 5], Vec::new());
-        assert_eq!(read_to_end(&mut &long[..], &mut buffer).ok(), Some(long.len()));
-        assert_eq!(buffer[..long.len()], long);
-    }
 }

@@ -1,8 +1,8 @@
 //! Connections that listening sockets turned away because their queue was full, by cgroup.
 //!
-//! Counts the drops that the kernel notes on the socket (`sk_drops`, the last column of `/proc/net/tcp`'s UDP sister and
-//! of `ss -m`): a SYN that found the accept queue full is one, as in `TcpExtListenOverflows`. A handshake that found it
-//! full with its last packet is two, and packets that make no sense to a listener count too.
+//! Counts the drops that the kernel notes on the socket (`sk_drops`, the `d` of `ss -lntm`): a SYN that found the accept
+//! queue full is one, as in `TcpExtListenOverflows`. Rarer ones count too: a handshake that found it full only with its
+//! last packet, twice; a full SYN queue; a packet that makes no sense to a listener.
 
 use correlator::Signal;
 
