@@ -99,7 +99,8 @@ fn matches_on_a_lossy_line(test: &str, address: &str) {
     let ours = within(&rises(&mut loaded), cgroup.id());
     assert!(counted > 10, "the line lost next to nothing: {counted}");
     let seen = total(&ours, &RETRANSMITS);
-    // Some machines keep a task of theirs from being traced; what softirqs do on top of it is not seen, under 2 % here.
+    // Not always all: on the development kernel, programs miss what softirqs do while they interrupt one system task, though
+    // tracefs shows it and the kernel counts no missed run. At most 1.3 % was missed.
     assert!(seen <= counted && counted - seen <= counted / 30, "{seen} of {counted}");
     assert_eq!(total(&ours, &RESETS_SENT), 0);
     assert!(loaded.take_losses().is_empty());

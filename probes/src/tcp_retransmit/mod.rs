@@ -1,7 +1,8 @@
 //! Retransmitted segments and resets of TCP connections, by cgroup.
 //!
 //! Counts what the kernel counts as `RetransSegs` and `OutRsts` (RFC 4022). A reset that answers a packet for nobody, to
-//! a closed port for example, has no owner. Before Linux 6.16 retransmissions that the device refused are not counted.
+//! a closed port for example, has no owner. Older kernels
+//! do not tell of a retransmission that the device refused.
 
 use correlator::Signal;
 

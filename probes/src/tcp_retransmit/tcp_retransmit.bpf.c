@@ -55,8 +55,8 @@ static __always_inline int add(const struct table_key *key, __u32 place, __u64 c
 }
 
 /*
- * (const struct sock *sk, const struct sk_buff *skb, ...); since 6.16 also when
- * the device refused the packet. One call may be many segments.
+ * (const struct sock *sk, const struct sk_buff *skb, ...); newer kernels tell it
+ * also when the device refused the packet. One call may be many segments.
  */
 SEC("tp_btf/tcp_retransmit_skb")
 int tcp_retransmit(__u64 *ctx)
