@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use correlator::{Body, Event, Fact, Gap, Subject, Timestamp, signals};
@@ -55,6 +56,9 @@ pub enum SniffError {
     },
 }
 
+/// Places in the queue that one piece of a source may need: a `ReplicaSet` that comes late has all its pods told again.
+const ROOM: usize = 1_024;
+
 /// The sending half of the bounded queue to the engine. Never waits: what does not fit is counted.
 #[derive(Debug, Clone)]
 pub struct EventSender {
@@ -75,6 +79,16 @@ impl EventSender {
     pub fn send(&self, event: Event) {
         if self.queue.try_send(event).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits until a good part of the queue is free. For sources that can be held up, such as a list of the API server:
+    /// they ask before each piece, so that nothing of it is dropped.
+    pub async fn room(&self) {
+        let part = (self.queue.max_capacity() / 2).min(ROOM);
+        // Reserving the places instead would keep them from everybody who does not wait.
+        while self.queue.capacity() < part && !self.queue.is_closed() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 

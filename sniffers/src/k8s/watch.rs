@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{Stream, StreamExt as _};
 use kube::api::ListParams;
 use kube::core::{DeserializeGuard, ObjectMeta};
 use kube::runtime::utils::Backoff;
@@ -18,7 +18,7 @@ use super::listing::Listing;
 use super::sight::{Due, Sight};
 use super::text::{NAME, bounded};
 use crate::clock;
-use crate::sniffer::Context;
+use crate::sniffer::{Context, EventSender};
 
 /// The server ends a watch after this time; a connection that is silent for 5 s longer is dead.
 const WATCH_SECONDS: u32 = 60;
@@ -63,7 +63,7 @@ pub(super) async fn watch<R: Reader>(
     let mut config = watcher::Config::default().timeout(WATCH_SECONDS).page_size(PAGE);
     config.field_selector = fields;
     let mut stream = watcher(api.clone(), config).boxed();
-    let stop = cx.stop.clone();
+    let (stop, events) = (cx.stop.clone(), cx.events.clone());
     let mut watch = Watch {
         reader,
         cx,
@@ -82,13 +82,19 @@ pub(super) async fn watch<R: Reader>(
                 () = watch.check(&api) => {}
                 () = stop.cancelled() => return,
             },
-            event = stream.next(), if pause.is_none() => match event {
+            event = next(&mut stream, &events), if pause.is_none() => match event {
                 Some(Ok(event)) => watch.take(event),
                 Some(Err(error)) => watch.fail(&error),
                 None => return,
             },
         }
     }
+}
+
+/// The next thing the API server says, once there is room for what follows from it.
+async fn next<S: Stream + Unpin>(stream: &mut S, events: &EventSender) -> Option<S::Item> {
+    events.room().await;
+    stream.next().await
 }
 
 async fn sleep_until(at: Option<Instant>) {

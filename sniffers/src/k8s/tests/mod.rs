@@ -37,7 +37,12 @@ fn file(text: &str) -> NamedTempFile {
 }
 
 fn context() -> (Context, Receiver<Event>) {
-    let (events, receiver) = EventSender::bounded(4096);
+    context_of(4096)
+}
+
+/// A context whose queue holds so many events.
+fn context_of(capacity: usize) -> (Context, Receiver<Event>) {
+    let (events, receiver) = EventSender::bounded(capacity);
     let roots = Roots {
         proc: "/nonexistent".into(),
         cgroup: "/nonexistent".into(),

@@ -30,6 +30,32 @@ async fn a_pod_is_told_when_listed_when_changed_and_when_deleted() {
 }
 
 #[tokio::test]
+async fn a_list_longer_than_the_queue_waits_for_room() {
+    let server = ApiServer::start().unwrap();
+    for number in 0..300 {
+        server.apply(pod(&format!("web-{number:04}"))).unwrap();
+    }
+    let kubeconfig = file(&server.kubeconfig());
+    let (cx, mut events) = context_of(64);
+    let mut sniffer = KubeSniffer::new(Config {
+        kubeconfig: Some(kubeconfig.path().into()),
+        ..Config::default()
+    });
+    let sender = cx.events.clone();
+    let running = tokio::spawn(async move { sniffer.run(&cx).await });
+    while !events.is_closed() && events.len() < 32 {
+        tokio::task::yield_now().await;
+    }
+    let mut told = 0;
+    while told < 300 {
+        let event = events.recv().await.unwrap();
+        told += usize::from(matches!(event.body, Body::Fact(Fact::Pod(_))));
+    }
+    assert_eq!(sender.take_dropped(), 0);
+    running.abort();
+}
+
+#[tokio::test]
 async fn a_list_of_many_pages_tells_each_pod_once() {
     let server = ApiServer::start().unwrap();
     for number in 0..1200 {
