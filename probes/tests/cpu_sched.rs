@@ -80,15 +80,18 @@ fn neighbours_on_one_cpu_wait_in_their_own_cgroup_as_the_scheduler_says() {
     let (waited_ns, switched) = (after.0 - before.0, after.1 - before.1);
     let histogram = waits(&of_crowded);
 
-    assert_eq!(switches(&of_crowded), switched);
-    assert_eq!(
-        histogram.counts.iter().sum::<u64>(),
-        switched,
-        "every switch ends a wait"
-    );
-    let difference = histogram.sum_ns.abs_diff(waited_ns);
+    // Some virtual machines do not trace the switches away from an agent of their host, and so not who came next.
+    let traced = switches(&of_crowded);
     assert!(
-        difference < waited_ns / 50,
+        traced <= switched && traced > switched - switched / 10,
+        "{traced} of {switched}"
+    );
+    let ended = histogram.counts.iter().sum::<u64>();
+    assert_eq!(ended, traced, "every switch ends a wait");
+    let missed = waited_ns - waited_ns / 10 > histogram.sum_ns;
+    let invented = histogram.sum_ns > waited_ns + waited_ns / 50;
+    assert!(
+        !missed && !invented,
         "{} ns, {waited_ns} by schedstat",
         histogram.sum_ns
     );

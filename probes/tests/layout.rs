@@ -13,16 +13,17 @@ use probes::memory::OomKillRecord;
 use probes::memory_sample::ResidentRecord;
 use probes::process::{ExecRecord, ExitRecord};
 use probes::record::Header;
+use probes::table::{HISTOGRAM_WORDS, TableKey};
 use probes::tcp_connect::TcpConnectRecord;
 
-fn find_in_object(probe: &Probe, name: &str) -> Option<Layout> {
+fn find(probe: &Probe, name: &str) -> Option<Layout> {
     let object = object::File::parse(probe.object).unwrap();
     let section = object.section_by_name(".BTF").unwrap();
     layout(section.data().unwrap(), name)
 }
 
 fn in_object(probe: &Probe, name: &str) -> Layout {
-    find_in_object(probe, name).unwrap_or_else(|| panic!("no {name} in {}", probe.name))
+    find(probe, name).unwrap_or_else(|| panic!("no {name} in {}", probe.name))
 }
 
 macro_rules! layout_of {
@@ -39,12 +40,11 @@ fn the_header_is_the_same_in_every_object_that_sends_records() {
     let ours = layout_of!(
         Header, magic, kind, version, len, ktime_ns, unified, memory, pid, ns_pid, comm
     );
+    // A probe that only counts in tables has none.
     for probe in probes::all() {
-        // Those that only count have none.
-        if let Some(theirs) = find_in_object(probe, "record_header") {
-            assert_eq!(theirs, ours, "{}", probe.name);
-        } else {
-            assert!(!probe.tables.is_empty(), "{} neither sends nor counts", probe.name);
+        match find(probe, "record_header") {
+            Some(header) => assert_eq!(header, ours, "{}", probe.name),
+            None => assert!(!probe.tables.is_empty(), "no record_header in {}", probe.name),
         }
     }
 }
@@ -94,4 +94,26 @@ fn execs_and_exits_are_laid_out_as_in_c() {
 fn a_memory_sample_is_laid_out_as_in_c() {
     let ours = layout_of!(ResidentRecord, header, resident);
     assert_eq!(in_object(&probes::memory_sample::PROBE, "resident_record"), ours);
+}
+
+#[test]
+fn a_row_of_a_table_has_the_key_and_the_words_that_c_counts_in() {
+    let key = layout_of!(TableKey, unified, memory, sub);
+    for probe in probes::all().iter().filter(|probe| !probe.tables.is_empty()) {
+        assert_eq!(in_object(probe, "table_key"), key, "{}", probe.name);
+    }
+    let words = |probe, name| in_object(probe, name).size as usize / size_of::<u64>();
+    assert_eq!(words(&probes::file::PROBE, "log2_histogram"), HISTOGRAM_WORDS);
+    assert_eq!(
+        words(&probes::cpu_sched::PROBE, "counted_histogram"),
+        HISTOGRAM_WORDS + 1
+    );
+    let histogram = in_object(&probes::cpu_sched::PROBE, "counted_histogram").members;
+    assert_eq!(
+        histogram,
+        [("histogram".to_owned(), 0), ("count".to_owned(), 320)].into()
+    );
+    assert_eq!(in_object(&probes::file::PROBE, "log2_histogram").members["sum_ns"], 0);
+    assert_eq!(words(&probes::syscall::PROBE, "one_count"), 1);
+    assert_eq!(words(&probes::net_flow::PROBE, "four_counts"), 4);
 }

@@ -45,9 +45,9 @@ pub const PROBE: Probe = Probe {
             signal: |[number, _], _| Some(labelled(CALLS, &[name_of_call(number)])),
         },
         Table {
-            map: "latency",
-            values: Values::Histogram,
-            signal: |[number, _], _| Some(labelled(LATENCY, &[name_of_call(number)])),
+            map: "timed",
+            values: Values::HistogramAndOne,
+            signal: timed,
         },
         Table {
             map: "errors",
@@ -63,6 +63,11 @@ pub const PROBE: Probe = Probe {
     sample_len: 0,
     decode: no_records,
 };
+
+fn timed([number, _]: [u32; 2], place: usize) -> Option<Signal> {
+    let name = [LATENCY, CALLS].get(place)?;
+    Some(labelled(name, &[name_of_call(number)]))
+}
 
 fn failure(name: &'static str, [number, errno]: [u32; 2]) -> Signal {
     labelled(name, &[name_of_call(number), &name_of_errno(errno)])

@@ -29,9 +29,9 @@ enum {
 /* When the task entered a timed call; 0 outside. */
 STAMPS(entered);
 
-/* sub: number. */
+/* sub: number. A call is in one of them, so that no call costs two look-ups. */
 TABLE(calls, one_count, 32768, LOST_TABLE_FULL);
-TABLE(latency, log2_histogram, 4096, LOST_TABLE_FULL);
+TABLE(timed, counted_histogram, 4096, LOST_TABLE_FULL);
 /* sub: number, errno. */
 TABLE(errors, one_count, 16384, LOST_TABLE_FULL);
 /* As errors, of those alone that say that something ran out or cannot be reached. */
@@ -75,16 +75,27 @@ static __always_inline void count_error(struct table_key *key, __u32 error, __u8
 		row->count += 1;
 }
 
-static __always_inline void add_latency(struct task_struct *task, struct table_key *key)
+static __always_inline void count_call(const struct table_key *key)
 {
-	__u64 *since = entered_of(task, 0);
-	struct log2_histogram *row;
+	struct one_count *row = calls_row(key);
 
+	if (row)
+		row->count += 1;
+}
+
+/* A call that was under way when the programs were attached has no start. */
+static __always_inline void count_timed(struct task_struct *task, const struct table_key *key)
+{
+	struct counted_histogram *row = timed_row(key);
+	__u64 *since;
+
+	if (!row)
+		return;
+	row->count += 1;
+	since = entered_of(task, 0);
 	if (!since || !*since)
 		return;
-	row = latency_row(key);
-	if (row)
-		histogram_add(row, bpf_ktime_get_ns() - *since);
+	histogram_add(&row->histogram, bpf_ktime_get_ns() - *since);
 	*since = 0;
 }
 
@@ -113,15 +124,13 @@ int syscall_exit(__u64 *ctx)
 	__u8 class = syscall_class(number);
 	long error = -(long)ctx[1];
 	struct table_key key = {};
-	struct one_count *row;
 
 	key_of_current(&key);
 	key.sub[0] = number;
-	row = calls_row(&key);
-	if (row)
-		row->count += 1;
 	if (class & SYSCALL_TIMED)
-		add_latency(task, &key);
+		count_timed(task, &key);
+	else
+		count_call(&key);
 	if (is_error(error))
 		count_error(&key, error, class);
 	return 0;

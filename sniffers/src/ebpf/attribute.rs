@@ -16,7 +16,7 @@ pub(super) fn subject_of(pods: &PidMap, task: &TaskIds) -> Subject {
     })
 }
 
-/// The event of a sighting, or `None` when it is of no use: what goes well, or comes and goes, on the host.
+/// The event of a sighting, or `None` when it is of no use: what goes well, comes and goes, or is counted, on the host.
 pub(super) fn event_of(sighting: Sighting, subject: Subject, anchor: &Anchor) -> Option<Event> {
     is_wanted(&sighting.body, &subject).then(|| Event {
         at: anchor.wall_of(sighting.ktime_ns),
@@ -41,7 +41,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use correlator::{Exit, HostProcess, OomKill, PodIdentity};
+    use correlator::{Exit, Histogram, HostProcess, OomKill, PodIdentity};
 
     use super::*;
 
@@ -97,8 +97,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_container_everything_is_told() {
-        for body in [connect(Outcome::Refused), connect(Outcome::Ok), oom_kill(), exit()] {
+    fn of_a_container_everything_is_told_and_only_there_what_is_counted() {
+        let counted = [Body::Count(1), Body::Gauge(1.0), Body::Histogram(Histogram::default())];
+        for body in &counted {
+            assert!(!is_wanted(body, &host()), "{body:?}");
+        }
+        let told = [connect(Outcome::Refused), connect(Outcome::Ok), oom_kill(), exit()];
+        for body in told.into_iter().chain(counted) {
             assert!(is_wanted(&body, &container()), "{body:?}");
         }
     }
