@@ -98,6 +98,12 @@ pub enum Outcome {
     Aborted,
     /// Another errno, as the kernel numbers it.
     Errno(u16),
+    /// The DNS server said that there is no such name (NXDOMAIN).
+    NameMissing,
+    /// The DNS server could not answer (SERVFAIL and other failures of its own).
+    ServerFailed,
+    /// The DNS server would not answer (REFUSED, NOTAUTH).
+    Denied,
 }
 
 impl Outcome {
@@ -123,6 +129,9 @@ impl Outcome {
             Self::Reset => "reset",
             Self::Aborted => "aborted",
             Self::Errno(_) => "error",
+            Self::NameMissing => "name-missing",
+            Self::ServerFailed => "server-failed",
+            Self::Denied => "denied",
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::event::Peer;
 use crate::identity::Owner;
 use crate::time::Timestamp;
 
@@ -29,6 +30,8 @@ pub enum Fact {
     NodeDeleted,
     /// A Kubernetes Event object, or a repeat of it.
     Event(KubeEvent),
+    /// A DNS query that failed.
+    Dns(Box<DnsAnswer>),
     /// Something is not being watched.
     Blind(Gap),
     /// A source that was blind sees again.
@@ -262,6 +265,34 @@ pub struct KubeEvent {
     pub container: Option<Arc<str>>,
     /// Kind of the object it is about.
     pub object: Owner,
+}
+
+/// What became of a DNS query, as the asking socket saw it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DnsAnswer {
+    /// The name asked for, without a dot at the end; odd bytes are `\xNN`, dots in a label `\.`. At most 1,012 characters.
+    pub name: Arc<str>,
+    /// The type asked for: `A`, `AAAA`, `TYPE65280`.
+    pub qtype: Arc<str>,
+    /// `NXDOMAIN`, `SERVFAIL`, ...; `None` when no answer came within 5 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rcode: Option<Arc<str>>,
+    /// From the query to the answer, or to the end of waiting.
+    pub took: Duration,
+    /// The server that was asked.
+    pub resolver: Peer,
+    /// How it was asked.
+    pub transport: Transport,
+}
+
+/// What carries DNS messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// One message a datagram.
+    Udp,
+    /// Messages behind their length in a stream.
+    Tcp,
 }
 
 /// Something that tapio does not watch, and what would mend that.

@@ -23,8 +23,8 @@ pub use detector::{Detector, Verdict};
 pub use engine::{Engine, Stats};
 pub use event::{Body, Event, Histogram, Outcome, Peer, Signal, signals};
 pub use fact::{
-    Condition, ContainerRole, ContainerState, ContainerStatus, Exec, Exit, Fact, Gap, KubeEvent, NodeState, OomKill,
-    PodState, Termination,
+    Condition, ContainerRole, ContainerState, ContainerStatus, DnsAnswer, Exec, Exit, Fact, Gap, KubeEvent, NodeState,
+    OomKill, PodState, Termination, Transport,
 };
 pub use history::{Failure, History, Spans};
 pub use identity::{HostProcess, Owner, PodIdentity, Scope, Subject};
