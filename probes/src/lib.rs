@@ -14,7 +14,7 @@ pub mod table;
 
 pub use error::LoadError;
 pub use load::{Kernel, Loaded};
-pub use probe::{Direction, Hook, Probe, Profile, Program};
+pub use probe::{Direction, Hook, OpenReader, Probe, Profile, Program, Reader};
 pub use record::{BadRecord, Sighting, TaskIds};
 pub use table::{Table, Values};
 
@@ -31,6 +31,7 @@ mod tests {
             names,
             [
                 "cpu_sched",
+                "dns",
                 "file",
                 "listen_queue",
                 "memory",

@@ -14,9 +14,9 @@ use crate::calls::CLASSES;
 use crate::cgroup;
 use crate::error::LoadError;
 use crate::iterate::{load_iterator, read_to_end, start_iterator};
-use crate::probe::{Hook, Probe, Program};
+use crate::probe::{Hook, Probe, Program, Reader};
 use crate::record::{BadRecord, Sighting};
-use crate::table::{Table, TableReader};
+use crate::table::{Table, TableReader, monotonic_ns};
 
 /// Walks over open files rest this many times as long as they take.
 const WALK_SHARE: u32 = 500;
@@ -40,6 +40,7 @@ pub struct Loaded {
     lost: PerCpuArray<MapData, u64>,
     lost_told: Vec<u64>,
     tables: Vec<TableReader>,
+    reader: Option<Box<dyn Reader>>,
     bad: BTreeMap<BadRecord, u64>,
     /// Kept between reads of an iterator.
     buffer: Vec<u8>,
@@ -95,6 +96,7 @@ impl Kernel {
             part: "lost",
         })?;
         let tables = open_tables(&mut ebpf, probe)?;
+        let reader = probe.reader.map(|open| open(&mut ebpf)).transpose()?;
         let mut loaded = Loaded {
             probe,
             ebpf,
@@ -102,6 +104,7 @@ impl Kernel {
             lost: PerCpuArray::try_from(lost).map_err(|source| map_error(probe, "lost", source))?,
             lost_told: vec![0; probe.losses.len()],
             tables,
+            reader,
             bad: BTreeMap::new(),
             buffer: Vec::new(),
             walk_at: Instant::now(),
@@ -176,7 +179,10 @@ impl Loaded {
             && let Some(record) = ring.next()
         {
             taken += 1;
-            believe(self.probe, &mut self.bad, &record, &mut see);
+            match &mut self.reader {
+                Some(reader) => count_bad(&mut self.bad, reader.read(&record, &mut see)),
+                None => believe(self.probe, &mut self.bad, &record, &mut see),
+            }
         }
         taken
     }
@@ -196,13 +202,16 @@ impl Loaded {
         Ok(())
     }
 
-    /// Hands over what the probe's tables rose since they were last read; their first reading is since the load. Takes
-    /// about a microsecond a row. What could not be read is told by the next reading.
+    /// Hands over what the probe's tables rose since they were last read, and what its reader has due. The first reading
+    /// is since the load. Takes about a microsecond a row. What could not be read is told by the next reading.
     pub fn read_tables(&mut self, mut see: impl FnMut(Sighting)) -> Result<(), LoadError> {
         self.walk_if_due()?;
         for table in &mut self.tables {
             let read = table.read(&mut see);
             read.map_err(|source| map_error(self.probe, table.name(), source))?;
+        }
+        if let Some(reader) = &mut self.reader {
+            reader.tick(monotonic_ns(), &mut see);
         }
         Ok(())
     }
@@ -247,6 +256,13 @@ impl Loaded {
             let told = std::mem::replace(&mut self.lost_told[slot as usize], total);
             losses.push(((*reason).to_owned(), total.saturating_sub(told)));
         }
+        let of_reader = self.reader.as_mut().map(|reader| reader.take_losses());
+        losses.extend(
+            of_reader
+                .into_iter()
+                .flatten()
+                .map(|(reason, count)| (reason.to_owned(), count)),
+        );
         let bad = std::mem::take(&mut self.bad);
         losses.extend(bad.into_iter().map(|(reason, count)| (reason.to_string(), count)));
         losses.retain(|(_, count)| *count > 0);
@@ -257,7 +273,13 @@ impl Loaded {
 fn believe(probe: &Probe, bad: &mut BTreeMap<BadRecord, u64>, record: &[u8], see: &mut impl FnMut(Sighting)) {
     match (probe.decode)(record) {
         Ok(sighting) => see(sighting),
-        Err(reason) => *bad.entry(reason).or_default() += 1,
+        Err(reason) => count_bad(bad, Err(reason)),
+    }
+}
+
+fn count_bad(bad: &mut BTreeMap<BadRecord, u64>, read: Result<(), BadRecord>) {
+    if let Err(reason) = read {
+        *bad.entry(reason).or_default() += 1;
     }
 }
 

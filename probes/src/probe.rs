@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aya::Ebpf;
 use aya::programs::ProgramError;
 
 use crate::error::LoadError;
@@ -29,6 +30,23 @@ pub struct Probe {
     pub sample_len: usize,
     /// Reads one record.
     pub decode: fn(&[u8]) -> Result<Sighting, BadRecord>,
+    /// Reads its records instead of `decode`, where they have to do with one another.
+    pub reader: Option<OpenReader>,
+}
+
+/// Makes the reader of an object whose programs are loaded.
+pub type OpenReader = fn(&mut Ebpf) -> Result<Box<dyn Reader>, LoadError>;
+
+/// Reads the records of a probe and remembers some of them.
+pub trait Reader: Send {
+    /// Reads one record and hands over what it tells.
+    fn read(&mut self, record: &[u8], see: &mut dyn FnMut(Sighting)) -> Result<(), BadRecord>;
+
+    /// Hands over what is due at this time, nanoseconds of `CLOCK_MONOTONIC`; called about once a second.
+    fn tick(&mut self, ktime_ns: u64, see: &mut dyn FnMut(Sighting));
+
+    /// What was lost since this was last asked, by reason; zeros are passed over.
+    fn take_losses(&mut self) -> Vec<(&'static str, u64)>;
 }
 
 /// How much is watched: each profile has the probes of those below it too.

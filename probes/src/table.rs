@@ -143,7 +143,8 @@ impl TableReader {
     }
 }
 
-fn monotonic_ns() -> u64 {
+/// Now, nanoseconds of `CLOCK_MONOTONIC`.
+pub(crate) fn monotonic_ns() -> u64 {
     let now = clock_gettime(ClockId::CLOCK_MONOTONIC).map(Duration::from);
     now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
 }

@@ -9,6 +9,7 @@ use std::mem::offset_of;
 use btf::{Layout, layout};
 use object::{Object, ObjectSection};
 use probes::Probe;
+use probes::dns::{DnsRecord, QueryKey};
 use probes::memory::OomKillRecord;
 use probes::memory_sample::ResidentRecord;
 use probes::process::{ExecRecord, ExitRecord};
@@ -116,4 +117,24 @@ fn a_row_of_a_table_has_the_key_and_the_words_that_c_counts_in() {
     assert_eq!(in_object(&probes::file::PROBE, "log2_histogram").members["sum_ns"], 0);
     assert_eq!(words(&probes::syscall::PROBE, "one_count"), 1);
     assert_eq!(words(&probes::net_flow::PROBE, "four_counts"), 4);
+}
+
+#[test]
+fn a_dns_message_is_laid_out_as_in_c() {
+    let key = layout_of!(QueryKey, cookie, question, id, local_port);
+    assert_eq!(in_object(&probes::dns::PROBE, "query_key"), key);
+    let ours = layout_of!(
+        DnsRecord,
+        header,
+        took_ns,
+        key,
+        remote,
+        remote_port,
+        message_len,
+        copied,
+        tcp,
+        flags,
+        message
+    );
+    assert_eq!(in_object(&probes::dns::PROBE, "dns_record"), ours);
 }

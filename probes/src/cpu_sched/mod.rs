@@ -41,6 +41,7 @@ pub const PROBE: Probe = Probe {
     }],
     sample_len: 0,
     decode: no_records,
+    reader: None,
 };
 
 fn signal(_: [u32; 2], place: usize) -> Option<Signal> {

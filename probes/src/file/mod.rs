@@ -41,6 +41,7 @@ pub const PROBE: Probe = Probe {
     }],
     sample_len: 0,
     decode: no_records,
+    reader: None,
 };
 
 fn signal([kind, _]: [u32; 2], _: usize) -> Option<Signal> {

@@ -23,6 +23,7 @@ pub const PROBE: Probe = Probe {
     tables: &[],
     sample_len: 0,
     decode,
+    reader: None,
 };
 
 /// One kill, `struct oom_kill_record`.

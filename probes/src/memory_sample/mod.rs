@@ -23,6 +23,7 @@ pub const PROBE: Probe = Probe {
     tables: &[],
     sample_len: size_of::<ResidentRecord>(),
     decode,
+    reader: None,
 };
 
 /// One process, `struct resident_record`.

@@ -52,6 +52,7 @@ pub const PROBE: Probe = Probe {
     ],
     sample_len: 0,
     decode: no_records,
+    reader: None,
 };
 
 fn traffic(_: [u32; 2], place: usize) -> Option<Signal> {

@@ -34,6 +34,7 @@ pub const PROBE: Probe = Probe {
     tables: &[],
     sample_len: 0,
     decode,
+    reader: None,
 };
 
 /// One program that started, `struct exec_record`.

@@ -62,6 +62,7 @@ pub const PROBE: Probe = Probe {
     ],
     sample_len: 0,
     decode: no_records,
+    reader: None,
 };
 
 fn timed([number, _]: [u32; 2], place: usize) -> Option<Signal> {

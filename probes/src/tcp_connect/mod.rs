@@ -29,6 +29,7 @@ pub const PROBE: Probe = Probe {
     tables: &[],
     sample_len: 0,
     decode,
+    reader: None,
 };
 
 /// One connect, `struct tcp_connect_record`.

@@ -38,6 +38,7 @@ pub const PROBE: Probe = Probe {
     }],
     sample_len: 0,
     decode: no_records,
+    reader: None,
 };
 
 const fn tracepoint(name: &'static str, hook: &'static str) -> Program {

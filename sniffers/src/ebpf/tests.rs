@@ -27,6 +27,7 @@ static LOST_CAUSE: Probe = Probe {
     tables: &[],
     sample_len: 0,
     decode: probes::tcp_connect::PROBE.decode,
+    reader: None,
 };
 
 fn context() -> (Context, Receiver<Event>) {

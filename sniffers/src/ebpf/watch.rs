@@ -94,7 +94,8 @@ fn drain(cx: &Context, loaded: &mut Loaded, anchor: &Anchor) {
 }
 
 fn read_tables(cx: &Context, probe: &mut Watched, anchor: &Anchor) {
-    if probe.loaded.probe().tables.is_empty() {
+    let description = probe.loaded.probe();
+    if description.tables.is_empty() && description.reader.is_none() {
         return;
     }
     let result = probe.loaded.read_tables(|sighting| {

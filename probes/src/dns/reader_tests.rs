@@ -1,0 +1,243 @@
+//! The reader, with the kernel's notes made up.
+
+use std::collections::BTreeMap;
+
+use zerocopy::IntoBytes as _;
+
+use super::*;
+use crate::dns::waiting::TIMEOUT_NS;
+use crate::record::tests::header_of;
+
+/// Queries that the kernel still waits for, by cookie; and a socket with more than could be read.
+#[derive(Default)]
+struct Noted(BTreeMap<u64, u64>);
+
+const UNREAD_COOKIE: u64 = 66;
+
+impl Notes for Noted {
+    fn sent_at(&self, key: &QueryKey) -> Option<u64> {
+        self.0.get(&key.cookie).copied()
+    }
+
+    fn is_unread(&self, cookie: u64) -> bool {
+        cookie == UNREAD_COOKIE
+    }
+}
+
+/// A message about A of `name` of one label.
+fn message(flags: u16, name: &[u8]) -> Vec<u8> {
+    let words = [7, flags, 1, 0, 0, 0];
+    let mut bytes: Vec<u8> = words.into_iter().flat_map(u16::to_be_bytes).collect();
+    bytes.push(u8::try_from(name.len()).unwrap());
+    bytes.extend(name);
+    bytes.extend(b"\0\0\x01\0\x01");
+    bytes
+}
+
+fn record(cookie: u64, ktime_ns: u64, flags: u8, message: &[u8]) -> DnsRecord {
+    let mut header = header_of::<DnsRecord>();
+    header.ktime_ns = ktime_ns;
+    let mut bytes = [0; 520];
+    bytes[..message.len()].copy_from_slice(message);
+    let len = u16::try_from(message.len()).unwrap();
+    DnsRecord {
+        header,
+        took_ns: 3_000_000,
+        key: QueryKey {
+            cookie,
+            ..QueryKey::default()
+        },
+        remote: std::net::Ipv4Addr::new(10, 96, 0, 10).to_ipv6_mapped().octets(),
+        remote_port: 53,
+        message_len: len,
+        copied: len,
+        tcp: 0,
+        flags,
+        message: bytes,
+    }
+}
+
+struct Run {
+    reader: DnsReader<Noted>,
+    seen: Vec<Sighting>,
+}
+
+impl Run {
+    fn new() -> Self {
+        let (reader, seen) = (DnsReader::new(Noted::default()), Vec::new());
+        Self { reader, seen }
+    }
+
+    /// A query that the kernel side notes.
+    fn ask(&mut self, cookie: u64, ktime_ns: u64, name: &[u8]) {
+        self.reader.notes.0.insert(cookie, ktime_ns);
+        self.read(&record(cookie, ktime_ns, 0, &message(0x0100, name)));
+    }
+
+    fn answer(&mut self, cookie: u64, rcode: u16, name: &[u8]) {
+        self.reader.notes.0.remove(&cookie);
+        self.read(&record(cookie, 9, REPLY, &message(0x8180 | rcode, name)));
+    }
+
+    fn read(&mut self, record: &DnsRecord) {
+        let seen = &mut self.seen;
+        let read = self.reader.read(record.as_bytes(), &mut |sighting| seen.push(sighting));
+        assert_eq!(read, Ok(()));
+    }
+
+    fn tick(&mut self, ktime_ns: u64) {
+        let seen = &mut self.seen;
+        self.reader.tick(ktime_ns, &mut |sighting| seen.push(sighting));
+    }
+
+    fn count(&self, signal: &str) -> u64 {
+        let counts = self.seen.iter().filter(|sighting| sighting.signal.name() == signal);
+        counts
+            .map(|sighting| match sighting.body {
+                Body::Count(count) => count,
+                _ => panic!("{sighting:?}"),
+            })
+            .sum()
+    }
+
+    fn outcomes(&self) -> Vec<Outcome> {
+        let outcome = |sighting: &Sighting| match sighting.body {
+            Body::Span { outcome, .. } => Some(outcome),
+            _ => None,
+        };
+        self.seen.iter().filter_map(outcome).collect()
+    }
+
+    /// Name, type and code of the facts.
+    fn facts(&self) -> Vec<String> {
+        let fact = |sighting: &Sighting| match &sighting.body {
+            Body::Fact(Fact::Dns(answer)) => Some(format!(
+                "{} {} {}",
+                answer.name,
+                answer.qtype,
+                answer.rcode.as_deref().unwrap_or("none")
+            )),
+            _ => None,
+        };
+        self.seen.iter().filter_map(fact).collect()
+    }
+}
+
+const LATER: u64 = 2 * TIMEOUT_NS;
+
+#[test]
+fn an_answer_is_a_span_and_two_counts() {
+    let mut run = Run::new();
+    run.ask(1, 5, b"db");
+    run.answer(1, 0, b"db");
+    run.tick(LATER);
+    let Body::Span { took, outcome, peer: Some(peer) } = &run.seen[0].body else {
+        panic!("{:?}", run.seen)
+    };
+    assert_eq!((*took, *outcome), (Duration::from_millis(3), Outcome::Ok));
+    assert_eq!(peer.to_string(), "10.96.0.10:53");
+    assert_eq!((run.count("dns.queries:A"), run.count("dns.responses:NOERROR")), (1, 1));
+    assert_eq!(run.seen.len(), 3);
+}
+
+#[test]
+fn a_failure_is_a_fact_too_with_the_name_that_was_asked_for() {
+    let mut run = Run::new();
+    run.ask(1, 5, b"db.");
+    run.answer(1, 3, b"other");
+    assert_eq!(run.outcomes(), [Outcome::NameMissing]);
+    assert_eq!(run.facts(), [r"db\. A NXDOMAIN"]);
+}
+
+#[test]
+fn an_unanswered_query_times_out_once_and_its_late_answer_is_only_counted() {
+    let mut run = Run::new();
+    run.ask(1, 5, b"db");
+    run.tick(TIMEOUT_NS);
+    assert_eq!(run.outcomes(), []);
+    run.tick(LATER);
+    run.read(&record(1, LATER, REPLY | LATE, &message(0x8180, b"db")));
+    run.tick(2 * LATER);
+    assert_eq!(run.outcomes(), [Outcome::TimedOut]);
+    assert_eq!(run.facts(), ["db A none"]);
+    assert_eq!((run.count("dns.timeouts"), run.count("dns.responses_late")), (1, 1));
+}
+
+#[test]
+fn a_query_whose_answer_got_lost_on_the_way_here_is_no_timeout_but_a_loss() {
+    let mut run = Run::new();
+    run.ask(1, 5, b"db");
+    run.reader.notes.0.clear();
+    run.tick(LATER);
+    assert_eq!((run.outcomes(), run.count("dns.timeouts")), (vec![], 0));
+    assert!(run.reader.take_losses().contains(&("end of a query not seen", 1)));
+    assert!(run.reader.take_losses().contains(&("end of a query not seen", 0)));
+}
+
+#[test]
+fn fault_4_an_answer_in_a_stream_that_could_not_be_read_is_no_timeout() {
+    let mut run = Run::new();
+    let mut query = record(UNREAD_COOKIE, 5, 0, &message(0x0100, b"db"));
+    query.tcp = 1;
+    run.reader.notes.0.insert(UNREAD_COOKIE, 5);
+    run.read(&query);
+    run.tick(LATER);
+    assert_eq!((run.outcomes(), run.count("dns.responses_unread")), (vec![], 1));
+}
+
+#[test]
+fn fault_5_a_retry_is_counted_and_waits_with_the_first() {
+    let mut run = Run::new();
+    run.ask(1, 5, b"db");
+    run.read(&record(1, 1_000, RETRY, &message(0x0100, b"db")));
+    run.tick(LATER);
+    assert_eq!(run.outcomes(), [Outcome::TimedOut]);
+    assert_eq!((run.count("dns.queries:A"), run.count("dns.retries")), (2, 1));
+}
+
+#[test]
+fn an_answer_to_nothing_is_only_counted() {
+    let mut run = Run::new();
+    run.read(&record(1, 9, REPLY | UNMATCHED, &message(0x8183, b"db")));
+    run.tick(LATER);
+    assert_eq!((run.seen.len(), run.count("dns.responses_unmatched")), (1, 1));
+}
+
+#[test]
+fn a_name_that_fails_often_is_told_once_a_second_and_counted() {
+    let mut run = Run::new();
+    for cookie in 0..10 {
+        run.ask(cookie, 5, b"db");
+        run.answer(cookie, 3, b"db");
+    }
+    assert_eq!((run.facts().len(), run.outcomes().len()), (1, 10));
+    run.tick(LATER);
+    assert_eq!(run.count("dns.answers_limited"), 9);
+    assert_eq!(run.count("dns.responses:NXDOMAIN"), 10);
+}
+
+#[test]
+fn fault_1_a_message_that_is_not_well_formed_is_counted_with_the_reason_and_its_code_kept() {
+    let mut run = Run::new();
+    run.ask(1, 5, b"db");
+    let mut bad = message(0x8182, b"db");
+    bad[12] = 0xc0;
+    bad[13] = 0xff;
+    run.reader.notes.0.remove(&1);
+    run.read(&record(1, 9, REPLY, &bad));
+    run.tick(LATER);
+    assert_eq!(run.count("dns.malformed:pointer"), 1);
+    assert_eq!(run.facts(), ["db A SERVFAIL"]);
+}
+
+#[test]
+fn fault_6_a_record_that_promises_more_than_it_holds_gives_nothing() {
+    let mut run = Run::new();
+    let mut long = record(1, 5, 0, &message(0x0100, b"db"));
+    long.copied = 521;
+    run.read(&long);
+    run.tick(LATER);
+    assert!(run.seen.is_empty());
+    let short = &long.as_bytes()[..600];
+    assert_eq!(run.reader.read(short, &mut |_| ()), Err(BadRecord::Length));
+}
