@@ -4,8 +4,6 @@ use super::name::{Malformed, Name, Stop, skip};
 
 /// Answers kept at most.
 pub const ANSWERS_MAX: usize = 16;
-/// Questions, and records of the authority and additional sections, passed over at most.
-const SKIPPED_MAX: u16 = 16;
 const HEADER_LEN: usize = 12;
 /// Type of the EDNS pseudo record.
 const OPT: u16 = 41;
@@ -58,7 +56,7 @@ pub struct Question {
 /// One resource record of the answer section.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// Where its name begins, for [`Name`]s that are wanted after all.
+    /// Where its name begins, for [`Name::at`].
     pub name_at: usize,
     /// TYPE.
     pub kind: u16,
@@ -116,28 +114,23 @@ impl Message {
     fn read_sections(&mut self, bytes: &[u8]) -> Result<(), Stop> {
         let [questions, answers, authority, additional] = self.header.counts;
         let mut at = HEADER_LEN;
-        for place in 0..questions.min(SKIPPED_MAX) {
+        for _ in 0..questions {
             let (question, end) = Question::read(bytes, at)?;
-            if place == 0 {
-                self.question = Some(question);
-            }
+            self.question.get_or_insert(question);
             at = end;
         }
-        for place in 0..answers {
-            // With more answers than are kept, what comes after them is not looked for.
-            let Some(slot) = self.answers.get_mut(usize::from(place)) else {
-                return Ok(());
-            };
-            (*slot, at) = Answer::read(bytes, at)?;
-            self.answers_len += 1;
-        }
-        if questions > SKIPPED_MAX || authority > SKIPPED_MAX {
-            return Ok(());
+        for _ in 0..answers {
+            let (answer, end) = Answer::read(bytes, at)?;
+            if let Some(slot) = self.answers.get_mut(self.answers_len) {
+                *slot = answer;
+                self.answers_len += 1;
+            }
+            at = end;
         }
         for _ in 0..authority {
             at = Answer::read(bytes, at)?.1;
         }
-        for _ in 0..additional.min(SKIPPED_MAX) {
+        for _ in 0..additional {
             let (record, end) = Answer::read(bytes, at)?;
             if record.kind == OPT {
                 let [rcode_high, ..] = record.ttl.to_be_bytes();
@@ -235,7 +228,7 @@ mod tests {
         assert_eq!(message.rcode(), 3);
         let [answer] = *message.answers() else { panic!("{message:?}") };
         assert_eq!((answer.kind, answer.ttl, answer.len), (1, 60, 4));
-        assert_eq!(Name::read(&bytes, answer.name_at).unwrap().0.to_string(), "a.b");
+        assert_eq!(Name::at(&bytes, answer.name_at).unwrap().to_string(), "a.b");
     }
 
     #[test]
@@ -246,7 +239,9 @@ mod tests {
         assert_eq!(message.answers().len(), 3);
 
         let long = with_answers(query(0x8180, [1, 65_535, 0, 0]), 40);
-        assert_eq!(Message::parse(&long).unwrap().answers().len(), ANSWERS_MAX);
+        let message = Message::parse(&long).unwrap();
+        assert!(message.cut);
+        assert_eq!(message.answers().len(), ANSWERS_MAX);
     }
 
     #[test]

@@ -60,6 +60,12 @@ impl Name {
         len: 0,
     };
 
+    /// The name that begins at `at` in a message; `None` where there is none that is whole and well formed.
+    #[must_use]
+    pub fn at(message: &[u8], at: usize) -> Option<Self> {
+        Self::read(message, at).ok().map(|(name, _)| name)
+    }
+
     /// Reads the name at `at`, and says where what follows it begins.
     pub(super) fn read(message: &[u8], at: usize) -> Result<(Self, usize), Stop> {
         let mut name = Self::ROOT;
@@ -114,9 +120,32 @@ fn labels(wire: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Passes over the name at `at` and says where what follows it begins.
-pub(super) fn skip(message: &[u8], at: usize) -> Result<usize, Stop> {
-    walk(message, at, |_| ())
+/// Passes over the name at `at` and says where what follows it begins. Where a pointer leads is not looked at.
+pub(super) fn skip(message: &[u8], start: usize) -> Result<usize, Stop> {
+    let mut at = start;
+    loop {
+        match *message.get(at).ok_or(Stop::Cut)? {
+            0 => return Ok(at + 1),
+            len @ 1..=63 => at += 1 + usize::from(len),
+            high @ 0xc0.. => {
+                let low = *message.get(at + 1).ok_or(Stop::Cut)?;
+                return if pointed(high, low) < start {
+                    Ok(at + 2)
+                } else {
+                    Err(Stop::Bad(Malformed::Pointer))
+                };
+            }
+            64..=0xbf => return Err(Stop::Bad(Malformed::LabelKind)),
+        }
+        if at - start >= NAME_MAX {
+            return Err(Stop::Bad(Malformed::NameLength));
+        }
+    }
+}
+
+/// Where a compression pointer leads.
+fn pointed(high: u8, low: u8) -> usize {
+    usize::from(u16::from_be_bytes([high & 0x3f, low]))
 }
 
 /// Hands over the labels of the name at `at`. A pointer must lead to before where the part of the name that holds it
@@ -141,7 +170,7 @@ fn walk<'a>(message: &'a [u8], at: usize, mut see: impl FnMut(&'a [u8])) -> Resu
             0xc0.. => {
                 let low = *message.get(at + 1).ok_or(Stop::Cut)?;
                 end.get_or_insert(at + 2);
-                at = usize::from(u16::from_be_bytes([first & 0x3f, low]));
+                at = pointed(first, low);
                 jumps += 1;
                 if at >= part {
                     return Err(Stop::Bad(Malformed::Pointer));
@@ -271,6 +300,7 @@ mod tests {
         let whole = wire(&[b"www", b"example"]);
         for len in 0..whole.len() {
             assert_eq!(refusal(&whole[..len], 0), Some(Stop::Cut), "{len}");
+            assert_eq!(skip(&whole[..len], 0), Err(Stop::Cut), "{len}");
         }
         assert_eq!(refusal(&[0xc0], 0), Some(Stop::Cut));
     }

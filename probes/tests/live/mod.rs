@@ -1,6 +1,7 @@
 //! What the live tests share: loading a probe, and waiting for what it says.
 
 pub(crate) mod cgroup;
+pub(crate) mod net;
 pub(crate) mod network;
 
 use std::path::{Path, PathBuf};
