@@ -57,6 +57,17 @@ struct bpf_sock_addr {
 	__u32 user_ip4;
 	__u32 user_ip6[4];
 	__u32 user_port;	/* network byte order */
+	__u32 family;
+	__u32 type;
+	__u32 protocol;
+	__u32 msg_src_ip4;
+	__u32 msg_src_ip6[4];
+	struct bpf_sock *sk;
+};
+
+/* Known to the verifier by its name. */
+struct bpf_spin_lock {
+	__u32 val;
 };
 
 #define ETH_P_IP 0x0800

@@ -124,6 +124,14 @@ pub(crate) fn header(bytes: &[u8]) -> Result<Header, BadRecord> {
 
 /// A whole record, with kind and length checked too.
 pub(crate) fn read<T: Record>(bytes: &[u8]) -> Result<T, BadRecord> {
+    match read_prefix(bytes)? {
+        (record, []) => Ok(record),
+        _ => Err(BadRecord::Length),
+    }
+}
+
+/// As [`read`], of a record that goes on after what is the same in all of its kind.
+pub(crate) fn read_prefix<T: Record>(bytes: &[u8]) -> Result<(T, &[u8]), BadRecord> {
     let header = header(bytes)?;
     if header.kind != T::KIND {
         return Err(BadRecord::Kind);
@@ -131,7 +139,7 @@ pub(crate) fn read<T: Record>(bytes: &[u8]) -> Result<T, BadRecord> {
     if usize::try_from(header.len) != Ok(bytes.len()) {
         return Err(BadRecord::Length);
     }
-    T::read_from_bytes(bytes).map_err(|_| BadRecord::Length)
+    T::read_from_prefix(bytes).map_err(|_| BadRecord::Length)
 }
 
 /// The text before the first NUL, lossily decoded.

@@ -128,13 +128,14 @@ fn a_dns_message_is_laid_out_as_in_c() {
         header,
         took_ns,
         key,
+        set,
+        unused,
         remote,
         remote_port,
         message_len,
         copied,
         tcp,
-        flags,
-        message
+        flags
     );
     assert_eq!(in_object(&probes::dns::PROBE, "dns_record"), ours);
 }

@@ -15,81 +15,19 @@
  * connect or sendto on the socket, stamped by the address hooks, which run in
  * the caller's context.
  */
-#include "packet.h"
-#include "task.h"
+#include "pairing.h"
 
-#define DNS_PORT 53
-#define DNS_HEADER 12
-#define COPIED_MOST 512
-#define NAME_WORDS 32
-/* Unanswered for this long is a timeout; src/dns/waiting.rs says the same. */
-#define TIMEOUT_NS 5000000000ULL
-#define EEXIST 17
-#define QUERIES 16384
+/*
+ * Most messages are short: those have smaller records, which keeps the part of
+ * the ring in use small enough for the CPU's caches. Eight bytes stay free at
+ * the end, and the words hashed fit in with the type behind them.
+ */
+#define SHORT_MESSAGE 136
+#define SHORT_WORDS 15
+#define LONG_MESSAGE 512
+#define LONG_WORDS 32
 
-enum {
-	LOST_RING_FULL = 0,
-	LOST_NOT_NOTED = 1,
-	LOST_TCP_SPLIT = 2,
-};
-
-enum {
-	DNS_REPLY = 1,
-	DNS_RETRY = 2,		/* the same query is on its way already */
-	DNS_LATE = 4,		/* a reply after the timeout */
-	DNS_UNMATCHED = 8,	/* a reply to no query that was seen, or a second one */
-};
-
-struct query_key {
-	__u64 cookie;
-	__u32 question;		/* hash of name and type */
-	__be16 id;
-	__be16 local_port;
-};
-
-struct dns_record {
-	struct record_header header;
-	__u64 took_ns;
-	struct query_key key;
-	__u8 remote[16];	/* IPv4 as ::ffff:a.b.c.d */
-	__u16 remote_port;
-	__u16 message_len;
-	__u16 copied;		/* bytes of message that are of it */
-	__u8 tcp;
-	__u8 flags;
-	__u8 message[COPIED_MOST + 8];
-};
-RECORD_LAYOUT(dns_record);
-
-struct dns_owner {
-	__u64 unified;
-	__u64 memory;
-	__u32 pid;
-	char comm[COMM_LEN];
-	__u32 unused;
-};
-
-struct dns_query {
-	__u64 ktime_ns;
-	struct dns_owner owner;
-};
-
-RECORD_RING(2 << 20);
-
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, QUERIES);
-	__type(key, struct query_key);
-	__type(value, struct dns_query);
-} queries SEC(".maps");
-
-/* Who uses a socket, by cookie. */
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, QUERIES);
-	__type(key, __u64);
-	__type(value, struct dns_owner);
-} owners SEC(".maps");
+RECORD_RING(1 << 20);
 
 /* TCP sockets that received what is not a message in one segment, by cookie. */
 struct {
@@ -106,28 +44,6 @@ struct place {
 	__u32 here;		/* of it in this packet */
 	bool more;		/* bytes follow that are of another one */
 };
-
-static __always_inline int stamp(struct bpf_sock_addr *ctx)
-{
-	struct task_struct *task;
-	struct dns_owner owner = {}, *known;
-	__u64 cookie;
-
-	if (ctx->user_port != net16(DNS_PORT))
-		return 1;
-	cookie = bpf_get_socket_cookie(ctx);
-	task = (struct task_struct *)bpf_get_current_task();
-	owner.pid = BPF_CORE_READ(task, tgid);
-	known = bpf_map_lookup_elem(&owners, &cookie);
-	if (known && known->pid == owner.pid)
-		return 1;
-	owner.unified = unified_id(task);
-	owner.memory = memory_id(task);
-	BPF_CORE_READ_INTO(&owner.comm, task, group_leader, comm);
-	if (bpf_map_update_elem(&owners, &cookie, &owner, BPF_ANY))
-		count_lost(LOST_NOT_NOTED);
-	return 1;
-}
 
 SEC("cgroup/connect4")
 int dns_connect4(struct bpf_sock_addr *ctx)
@@ -151,18 +67,6 @@ SEC("cgroup/sendmsg6")
 int dns_sendmsg6(struct bpf_sock_addr *ctx)
 {
 	return stamp(ctx);
-}
-
-static __always_inline void find_owner(struct dns_owner *owner, struct __sk_buff *skb, __u64 cookie)
-{
-	struct dns_owner *known = bpf_map_lookup_elem(&owners, &cookie);
-	__u64 unified = bpf_skb_cgroup_id(skb);
-
-	if (known)
-		*owner = *known;
-	/* The root says nothing; then the caller's own cgroup is the better answer. */
-	if (unified > 1 || !known)
-		owner->unified = unified;
 }
 
 static __always_inline bool find_in_tcp(struct place *place, struct __sk_buff *skb, __u32 at)
@@ -194,46 +98,6 @@ static __always_inline bool find_in_udp(struct place *place, struct __sk_buff *s
 	place->here = place->len;
 	place->more = false;
 	return true;
-}
-
-/*
- * Hashes the name, in lower case, and the type of the first question. Eight
- * bytes at a time up to the root label's zero: labels hold no other zeros, and
- * where they do both sides still hash the same. The zero is found by the
- * lowest borrow out of a byte.
- */
-static __always_inline __u32 hash_question(const __u8 *message)
-{
-	const __u8 *question = message + DNS_HEADER;
-	__u64 hash = 0, word, zeros = 0;
-	__u32 i, at;
-
-	for (i = 0; i < NAME_WORDS; i++) {
-		word = *(const __u64 *)(question + i * 8);
-		zeros = (word - 0x0101010101010101ULL) & ~word & 0x8080808080808080ULL;
-		if (zeros)
-			break;
-		hash = (hash ^ (word | 0x2020202020202020ULL)) * 0x9e3779b97f4a7c15ULL;
-		hash ^= hash >> 29;
-	}
-	if (!zeros)
-		return hash;
-	word &= ((zeros & -zeros) >> 7) - 1;
-	hash = (hash ^ (word | 0x2020202020202020ULL)) * 0x9e3779b97f4a7c15ULL;
-	at = i * 8 + 1;
-	if (!(zeros & 0xffffffff)) {
-		at += 4;
-		zeros >>= 32;
-	}
-	if (!(zeros & 0xffff)) {
-		at += 2;
-		zeros >>= 16;
-	}
-	if (!(zeros & 0xff))
-		at += 1;
-	hash ^= hash >> 29;
-	hash = (hash ^ *(const __u16 *)(question + at)) * 0x9e3779b97f4a7c15ULL;
-	return hash >> 32;
 }
 
 static __always_inline void map_v4(__u8 *to, __be32 address)
@@ -273,54 +137,6 @@ static __always_inline void read_remote(struct dns_record *record, struct __sk_b
 	}
 }
 
-static __always_inline void name_owner(struct record_header *header, struct dns_owner *owner)
-{
-	header->unified = owner->unified;
-	header->memory = owner->memory;
-	header->pid = owner->pid;
-	header->ns_pid = 0;
-	__builtin_memcpy(header->comm, owner->comm, COMM_LEN);
-}
-
-static __always_inline void note_query(struct dns_record *record, struct __sk_buff *skb)
-{
-	struct dns_query query = { .ktime_ns = record->header.ktime_ns }, *known;
-	struct query_key key = record->key;
-	long error;
-
-	find_owner(&query.owner, skb, key.cookie);
-	name_owner(&record->header, &query.owner);
-	error = bpf_map_update_elem(&queries, &key, &query, BPF_NOEXIST);
-	if (error == -EEXIST) {
-		known = bpf_map_lookup_elem(&queries, &key);
-		if (known && query.ktime_ns - known->ktime_ns <= TIMEOUT_NS) {
-			record->flags |= DNS_RETRY;
-			return;
-		}
-		error = bpf_map_update_elem(&queries, &key, &query, BPF_ANY);
-	}
-	if (error)
-		count_lost(LOST_NOT_NOTED);
-}
-
-/* False when nobody asked. */
-static __always_inline bool pair_reply(struct dns_record *record)
-{
-	struct query_key key = record->key;
-	struct dns_query *query = bpf_map_lookup_elem(&queries, &key);
-
-	if (!query)
-		return false;
-	record->took_ns = record->header.ktime_ns - query->ktime_ns;
-	name_owner(&record->header, &query->owner);
-	/* A query that timed out stays noted, so that it can be told from one that was never seen. */
-	if (record->took_ns > TIMEOUT_NS)
-		record->flags |= DNS_LATE;
-	else
-		bpf_map_delete_elem(&queries, &key);
-	return true;
-}
-
 static __always_inline void note_unread(__u64 cookie)
 {
 	__u64 now = bpf_ktime_get_ns();
@@ -332,8 +148,6 @@ static __always_inline void note_unread(__u64 cookie)
 /* True when the record is to be sent. */
 static __always_inline bool pair(struct dns_record *record, struct __sk_buff *skb, bool sent)
 {
-	struct dns_owner owner = {};
-
 	if (sent) {
 		note_query(record, skb);
 		return true;
@@ -345,107 +159,116 @@ static __always_inline bool pair(struct dns_record *record, struct __sk_buff *sk
 	if (record->tcp)
 		return false;
 	record->flags |= DNS_UNMATCHED;
-	find_owner(&owner, skb, record->key.cookie);
-	name_owner(&record->header, &owner);
+	find_owner(&record->header, skb);
 	return true;
 }
 
-static __always_inline bool copy_message(struct dns_record *record, struct __sk_buff *skb, struct place *place)
+/* A query of the standard kind (opcode 0) on its way out, or a reply to one on its way in. */
+static __always_inline bool is_ours(const __u8 *message, bool sent)
 {
+	return (message[2] & 0xf8) == (sent ? 0 : 0x80);
+}
+
+static __always_inline bool copy_message(struct dns_record *record, struct __sk_buff *skb, struct place *place, __u32 room)
+{
+	__u8 *message = (__u8 *)(record + 1);
 	__u32 copied = place->here;
 
-	if (copied > COPIED_MOST)
-		copied = COPIED_MOST;
+	if (copied > room)
+		copied = room;
 	/* Keeps the compiler from dropping a check that the verifier wants to see. */
 	asm volatile("" : "+r"(copied));
-	if (copied < DNS_HEADER || copied > COPIED_MOST)
+	if (copied < DNS_HEADER || copied > room)
 		return false;
-	if (bpf_skb_load_bytes(skb, place->at, record->message, copied))
+	if (bpf_skb_load_bytes(skb, place->at, message, copied))
 		return false;
-	__builtin_memset(record->message + copied, 0, 8);
+	__builtin_memset(message + copied, 0, 8);
 	record->copied = copied;
 	record->message_len = place->len;
 	return true;
 }
 
-static __always_inline void tell(struct __sk_buff *skb, struct transport *found, struct place *place, __u64 cookie,
-				 bool sent)
+static __always_inline void tell_in(struct __sk_buff *skb, struct transport *found, struct place *place, __u64 cookie,
+				    bool sent, __u32 room, __u32 words)
 {
-	struct dns_record *record = bpf_ringbuf_reserve(&records, sizeof(*record), 0);
+	__u32 len = sizeof(struct dns_record) + room + 8;
+	struct dns_record *record = bpf_ringbuf_reserve(&records, len, 0);
 
 	if (!record) {
 		count_lost(LOST_RING_FULL);
 		return;
 	}
-	if (!copy_message(record, skb, place)) {
-		bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
-		return;
-	}
-	start_record(&record->header, RECORD_DNS, sizeof(*record));
+	if (!copy_message(record, skb, place, room) || !is_ours((__u8 *)(record + 1), sent))
+		goto discard;
+	start_record(&record->header, RECORD_DNS, len);
 	record->took_ns = 0;
 	record->flags = 0;
 	record->tcp = found->protocol == IPPROTO_TCP;
 	record->key.cookie = cookie;
-	record->key.question = hash_question(record->message);
-	__builtin_memcpy(&record->key.id, record->message, 2);
+	record->key.question = hash_question((__u8 *)(record + 1), words);
+	__builtin_memcpy(&record->key.id, record + 1, 2);
 	record->key.local_port = sent ? found->source : found->destination;
+	record->set = (record->key.question ^ (__u32)cookie * 0x9e3779b1) >> (32 - SETS_LOG2);
+	record->unused = 0;
 	read_remote(record, skb, found, sent);
 	if (pair(record, skb, sent)) {
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
 		return;
 	}
-	note_unread(cookie);
+discard:
 	bpf_ringbuf_discard(record, BPF_RB_NO_WAKEUP);
+	if (!sent && found->protocol == IPPROTO_TCP)
+		note_unread(cookie);
 }
 
-/* A query of the standard kind (opcode 0) on its way out, or a reply to one on its way in. */
-static __always_inline bool is_ours(struct __sk_buff *skb, struct place *place, bool sent)
+static __always_inline void tell(struct __sk_buff *skb, struct transport *found, struct place *place, __u64 cookie,
+				 bool sent)
 {
-	__u8 flags;
+	if (place->here <= SHORT_MESSAGE)
+		tell_in(skb, found, place, cookie, sent, SHORT_MESSAGE, SHORT_WORDS);
+	else
+		tell_in(skb, found, place, cookie, sent, LONG_MESSAGE, LONG_WORDS);
+}
 
-	if (place->here < DNS_HEADER || bpf_skb_load_bytes(skb, place->at + 2, &flags, 1))
+/* Finds what may be a message; in a stream only one that begins with the segment, and a query only if it ends there too. */
+static __always_inline bool find_message(struct place *place, struct __sk_buff *skb, struct transport *found,
+					 __u64 cookie, bool sent)
+{
+	if (found->protocol == IPPROTO_UDP)
+		return find_in_udp(place, skb, found->at);
+	if (!find_in_tcp(place, skb, found->at))
 		return false;
-	return (flags & 0xf8) == (sent ? 0 : 0x80);
+	if (!sent && place->more)
+		note_unread(cookie);
+	if (!sent)
+		return true;
+	if (place->here < place->len || place->more)
+		count_lost(LOST_TCP_SPLIT);
+	return place->here == place->len;
 }
 
-static __always_inline void see_stream(struct __sk_buff *skb, struct transport *found, bool sent)
+static __always_inline bool is_dns(struct __sk_buff *skb, struct transport *found, bool sent)
 {
-	struct place place;
-	__u64 cookie;
+	struct bpf_sock *sk;
 
-	if (!find_in_tcp(&place, skb, found->at))
-		return;
-	cookie = bpf_get_socket_cookie(skb);
-	if (sent && (place.here < place.len || place.more))
-		count_lost(LOST_TCP_SPLIT);
-	if (!sent && place.more)
-		note_unread(cookie);
-	if (sent && place.here < place.len)
-		return;
-	if (is_ours(skb, &place, sent))
-		tell(skb, found, &place, cookie, sent);
-	else if (!sent)
-		note_unread(cookie);
+	if ((sent ? found->destination : found->source) == net16(DNS_PORT))
+		return true;
+	/* NAT in the sender's own network namespace may have changed the port; what it connected to stays. */
+	sk = skb->sk;
+	return sk && sk->dst_port == net16(DNS_PORT);
 }
 
 static __always_inline int see(struct __sk_buff *skb, bool sent)
 {
 	struct transport found;
-	struct bpf_sock *sk;
 	struct place place;
+	__u64 cookie;
 
-	if (!find_transport(&found, skb))
+	if (!find_transport(&found, skb) || !is_dns(skb, &found, sent))
 		return 1;
-	if ((sent ? found.destination : found.source) != net16(DNS_PORT)) {
-		/* NAT in the sender's own network namespace may have changed the port; what it connected to stays. */
-		sk = skb->sk;
-		if (!sk || sk->dst_port != net16(DNS_PORT))
-			return 1;
-	}
-	if (found.protocol == IPPROTO_TCP)
-		see_stream(skb, &found, sent);
-	else if (find_in_udp(&place, skb, found.at) && is_ours(skb, &place, sent))
-		tell(skb, &found, &place, bpf_get_socket_cookie(skb), sent);
+	cookie = bpf_get_socket_cookie(skb);
+	if (find_message(&place, skb, &found, cookie, sent))
+		tell(skb, &found, &place, cookie, sent);
 	return 1;
 }
 

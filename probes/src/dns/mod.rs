@@ -46,7 +46,12 @@ pub const PROBE: Probe = Probe {
             hook: Hook::CgroupSkb(Direction::Ingress),
         },
     ],
-    losses: &["ring full", "query not noted", "TCP query not in one segment"],
+    losses: &[
+        "ring full",
+        "query not noted",
+        "TCP query not in one segment",
+        "asker not noted",
+    ],
     tables: &[],
     sample_len: 0,
     decode: |_| Err(BadRecord::Kind),
@@ -83,7 +88,7 @@ pub struct QueryKey {
     pub local_port: u16,
 }
 
-/// One message, `struct dns_record`.
+/// What goes before a message, `struct dns_record`; `copied` bytes of the message follow, and then up to 520 of no use.
 #[derive(Debug, Clone, Copy, FromBytes, IntoBytes, KnownLayout, Immutable)]
 #[repr(C)]
 pub struct DnsRecord {
@@ -93,20 +98,22 @@ pub struct DnsRecord {
     pub took_ns: u64,
     /// What ties replies to queries.
     pub key: QueryKey,
+    /// Where the kernel side notes the query: index into its map.
+    pub set: u32,
+    /// Zero.
+    pub unused: u32,
     /// The server's address; IPv4 is IPv4-mapped.
     pub remote: [u8; 16],
     /// The server's port.
     pub remote_port: u16,
     /// Bytes of the whole message.
     pub message_len: u16,
-    /// Bytes of `message` that are of it; fewer than `message_len` when it is longer than 512 or than its TCP segment.
+    /// Bytes of it in this record; fewer than `message_len` when it is longer than 512 or than its TCP segment.
     pub copied: u16,
     /// 1 over TCP.
     pub tcp: u8,
     /// [`REPLY`], [`RETRY`], [`LATE`], [`UNMATCHED`].
     pub flags: u8,
-    /// The message.
-    pub message: [u8; 520],
 }
 
 impl Record for DnsRecord {

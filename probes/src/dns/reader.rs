@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use aya::Ebpf;
-use aya::maps::{HashMap, MapData};
+use aya::maps::{Array, HashMap, MapData};
 use correlator::{Body, DnsAnswer, Fact, Outcome, Peer, Transport};
 
 use super::code::{outcome, rcode_name, type_name};
@@ -15,26 +15,34 @@ use super::waiting::{Queue, Waiting};
 use super::{ANSWER, DnsRecord, LATE, PROBE, QUERY, QueryKey, REPLY, RETRY, UNMATCHED};
 use crate::error::LoadError;
 use crate::probe::Reader;
-use crate::record::{BadRecord, Sighting, TaskIds, read};
+use crate::record::{BadRecord, Sighting, TaskIds, read_prefix};
 
 /// What the kernel side has noted, asked when a query seems to have timed out: a record of its answer may have been lost.
 trait Notes: Send {
     /// When the query that still waits was sent, nanoseconds of `CLOCK_MONOTONIC`.
-    fn sent_at(&self, key: &QueryKey) -> Option<u64>;
+    fn sent_at(&self, set: u32, key: &QueryKey) -> Option<u64>;
     /// True when this TCP socket received what is not read.
     fn is_unread(&self, cookie: u64) -> bool;
 }
 
 /// The maps of the object.
 struct Maps {
-    queries: HashMap<MapData, [u64; 2], [u64; 6]>,
+    queries: Array<MapData, [u64; SET_WORDS]>,
     unread: HashMap<MapData, u64, u64>,
 }
 
+/// Words of `struct query_set`: a lock, and four times `struct dns_query`.
+const SET_WORDS: usize = 1 + 4 * QUERY_WORDS;
+/// Words of `struct dns_query`: the key, the time, and the owner.
+const QUERY_WORDS: usize = 8;
+
 impl Notes for Maps {
-    fn sent_at(&self, key: &QueryKey) -> Option<u64> {
-        let [ktime_ns, ..] = self.queries.get(&zerocopy::transmute!(*key), 0).ok()?;
-        Some(ktime_ns)
+    fn sent_at(&self, set: u32, key: &QueryKey) -> Option<u64> {
+        let wanted: [u64; 2] = zerocopy::transmute!(*key);
+        let set = self.queries.get(&set, 0).ok()?;
+        let (queries, _) = set[1..].as_chunks::<QUERY_WORDS>();
+        let noted = queries.iter().find(|query| query[..2] == wanted)?;
+        Some(noted[2]).filter(|ktime_ns| *ktime_ns > 0)
     }
 
     fn is_unread(&self, cookie: u64) -> bool {
@@ -51,7 +59,7 @@ pub(super) fn open(ebpf: &mut Ebpf) -> Result<Box<dyn Reader>, LoadError> {
         map,
         source: Box::new(source),
     };
-    let queries = HashMap::try_from(take("queries")?).map_err(|source| map_error("queries", source))?;
+    let queries = Array::try_from(take("queries")?).map_err(|source| map_error("queries", source))?;
     let unread = HashMap::try_from(take("unread")?).map_err(|source| map_error("unread", source))?;
     Ok(Box::new(DnsReader::new(Maps { queries, unread })))
 }
@@ -90,9 +98,8 @@ impl<N: Notes> DnsReader<N> {
     }
 
     /// The message, with what is wrong with it counted.
-    fn parse(&mut self, record: &DnsRecord, task: &TaskIds) -> Option<Message> {
-        let copied = record.message.get(..record.copied.into())?;
-        let message = Message::parse(copied);
+    fn parse(&mut self, message: &[u8], task: &TaskIds) -> Option<Message> {
+        let message = Message::parse(message);
         let bad = message.as_ref().map_or_else(|reason| Some(*reason), |message| message.malformed);
         if let Some(reason) = bad {
             self.tally.count(task, Label::Malformed(reason));
@@ -100,9 +107,9 @@ impl<N: Notes> DnsReader<N> {
         message.ok()
     }
 
-    fn see_query(&mut self, record: &DnsRecord) {
+    fn see_query(&mut self, record: &DnsRecord, message: &[u8]) {
         let task = record.header.task();
-        let Some(message) = self.parse(record, &task) else { return };
+        let Some(message) = self.parse(message, &task) else { return };
         let question = message.question;
         let kind = question.map_or(0, |question| question.kind);
         if record.flags & RETRY != 0 {
@@ -118,6 +125,7 @@ impl<N: Notes> DnsReader<N> {
         let waiting = Waiting {
             ktime_ns: record.header.ktime_ns,
             task,
+            set: record.set,
             name: question.map(|question| question.name.wire().into()).unwrap_or_default(),
             kind,
             resolver: record.resolver(),
@@ -128,7 +136,7 @@ impl<N: Notes> DnsReader<N> {
         }
     }
 
-    fn see_reply(&mut self, record: &DnsRecord, see: &mut dyn FnMut(Sighting)) {
+    fn see_reply(&mut self, record: &DnsRecord, message: &[u8], see: &mut dyn FnMut(Sighting)) {
         let task = record.header.task();
         if record.flags & LATE != 0 {
             return self.tally.count(&task, Label::Late);
@@ -137,7 +145,7 @@ impl<N: Notes> DnsReader<N> {
             return self.tally.count(&task, Label::Unmatched);
         }
         let asked = self.queue.take(&record.key);
-        let Some(message) = self.parse(record, &task) else { return };
+        let Some(message) = self.parse(message, &task) else { return };
         if message.header.truncated {
             self.tally.count(&task, Label::Truncated);
         }
@@ -184,7 +192,7 @@ impl<N: Notes> DnsReader<N> {
 
     /// What becomes of a query whose time is over.
     fn time_out(&mut self, now: u64, key: QueryKey, waiting: Waiting, see: &mut dyn FnMut(Sighting)) {
-        if self.notes.sent_at(&key) != Some(waiting.ktime_ns) {
+        if self.notes.sent_at(waiting.set, &key) != Some(waiting.ktime_ns) {
             self.unknown += 1;
             return;
         }
@@ -209,11 +217,12 @@ impl<N: Notes> DnsReader<N> {
 
 impl<N: Notes> Reader for DnsReader<N> {
     fn read(&mut self, record: &[u8], see: &mut dyn FnMut(Sighting)) -> Result<(), BadRecord> {
-        let record: DnsRecord = read(record)?;
+        let (record, rest): (DnsRecord, _) = read_prefix(record)?;
+        let message = rest.get(..record.copied.into()).ok_or(BadRecord::Length)?;
         if record.flags & REPLY == 0 {
-            self.see_query(&record);
+            self.see_query(&record, message);
         } else {
-            self.see_reply(&record, see);
+            self.see_reply(&record, message, see);
         }
         Ok(())
     }

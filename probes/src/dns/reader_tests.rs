@@ -15,7 +15,7 @@ struct Noted(BTreeMap<u64, u64>);
 const UNREAD_COOKIE: u64 = 66;
 
 impl Notes for Noted {
-    fn sent_at(&self, key: &QueryKey) -> Option<u64> {
+    fn sent_at(&self, _: u32, key: &QueryKey) -> Option<u64> {
         self.0.get(&key.cookie).copied()
     }
 
@@ -34,12 +34,10 @@ fn message(flags: u16, name: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn record(cookie: u64, ktime_ns: u64, flags: u8, message: &[u8]) -> DnsRecord {
+/// What goes before the message.
+fn head(cookie: u64, ktime_ns: u64, flags: u8) -> DnsRecord {
     let mut header = header_of::<DnsRecord>();
     header.ktime_ns = ktime_ns;
-    let mut bytes = [0; 520];
-    bytes[..message.len()].copy_from_slice(message);
-    let len = u16::try_from(message.len()).unwrap();
     DnsRecord {
         header,
         took_ns: 3_000_000,
@@ -47,14 +45,22 @@ fn record(cookie: u64, ktime_ns: u64, flags: u8, message: &[u8]) -> DnsRecord {
             cookie,
             ..QueryKey::default()
         },
+        set: 0,
+        unused: 0,
         remote: std::net::Ipv4Addr::new(10, 96, 0, 10).to_ipv6_mapped().octets(),
         remote_port: 53,
-        message_len: len,
-        copied: len,
+        message_len: 0,
+        copied: 0,
         tcp: 0,
         flags,
-        message: bytes,
     }
+}
+
+/// Both, with the free bytes at the end that the kernel side leaves.
+fn bytes_of(mut head: DnsRecord, message: &[u8]) -> Vec<u8> {
+    head.copied = u16::try_from(message.len()).unwrap();
+    head.header.len = u32::try_from(size_of::<DnsRecord>() + message.len() + 8).unwrap();
+    [head.as_bytes(), message, &[0; 8]].concat()
 }
 
 struct Run {
@@ -71,17 +77,17 @@ impl Run {
     /// A query that the kernel side notes.
     fn ask(&mut self, cookie: u64, ktime_ns: u64, name: &[u8]) {
         self.reader.notes.0.insert(cookie, ktime_ns);
-        self.read(&record(cookie, ktime_ns, 0, &message(0x0100, name)));
+        self.read(head(cookie, ktime_ns, 0), &message(0x0100, name));
     }
 
     fn answer(&mut self, cookie: u64, rcode: u16, name: &[u8]) {
         self.reader.notes.0.remove(&cookie);
-        self.read(&record(cookie, 9, REPLY, &message(0x8180 | rcode, name)));
+        self.read(head(cookie, 9, REPLY), &message(0x8180 | rcode, name));
     }
 
-    fn read(&mut self, record: &DnsRecord) {
+    fn read(&mut self, head: DnsRecord, message: &[u8]) {
         let seen = &mut self.seen;
-        let read = self.reader.read(record.as_bytes(), &mut |sighting| seen.push(sighting));
+        let read = self.reader.read(&bytes_of(head, message), &mut |sighting| seen.push(sighting));
         assert_eq!(read, Ok(()));
     }
 
@@ -156,7 +162,7 @@ fn an_unanswered_query_times_out_once_and_its_late_answer_is_only_counted() {
     run.tick(TIMEOUT_NS);
     assert_eq!(run.outcomes(), []);
     run.tick(LATER);
-    run.read(&record(1, LATER, REPLY | LATE, &message(0x8180, b"db")));
+    run.read(head(1, LATER, REPLY | LATE), &message(0x8180, b"db"));
     run.tick(2 * LATER);
     assert_eq!(run.outcomes(), [Outcome::TimedOut]);
     assert_eq!(run.facts(), ["db A none"]);
@@ -177,10 +183,10 @@ fn a_query_whose_answer_got_lost_on_the_way_here_is_no_timeout_but_a_loss() {
 #[test]
 fn fault_4_an_answer_in_a_stream_that_could_not_be_read_is_no_timeout() {
     let mut run = Run::new();
-    let mut query = record(UNREAD_COOKIE, 5, 0, &message(0x0100, b"db"));
+    let mut query = head(UNREAD_COOKIE, 5, 0);
     query.tcp = 1;
     run.reader.notes.0.insert(UNREAD_COOKIE, 5);
-    run.read(&query);
+    run.read(query, &message(0x0100, b"db"));
     run.tick(LATER);
     assert_eq!((run.outcomes(), run.count("dns.responses_unread")), (vec![], 1));
 }
@@ -189,7 +195,7 @@ fn fault_4_an_answer_in_a_stream_that_could_not_be_read_is_no_timeout() {
 fn fault_5_a_retry_is_counted_and_waits_with_the_first() {
     let mut run = Run::new();
     run.ask(1, 5, b"db");
-    run.read(&record(1, 1_000, RETRY, &message(0x0100, b"db")));
+    run.read(head(1, 1_000, RETRY), &message(0x0100, b"db"));
     run.tick(LATER);
     assert_eq!(run.outcomes(), [Outcome::TimedOut]);
     assert_eq!((run.count("dns.queries:A"), run.count("dns.retries")), (2, 1));
@@ -198,7 +204,7 @@ fn fault_5_a_retry_is_counted_and_waits_with_the_first() {
 #[test]
 fn an_answer_to_nothing_is_only_counted() {
     let mut run = Run::new();
-    run.read(&record(1, 9, REPLY | UNMATCHED, &message(0x8183, b"db")));
+    run.read(head(1, 9, REPLY | UNMATCHED), &message(0x8183, b"db"));
     run.tick(LATER);
     assert_eq!((run.seen.len(), run.count("dns.responses_unmatched")), (1, 1));
 }
@@ -224,20 +230,21 @@ fn fault_1_a_message_that_is_not_well_formed_is_counted_with_the_reason_and_its_
     bad[12] = 0xc0;
     bad[13] = 0xff;
     run.reader.notes.0.remove(&1);
-    run.read(&record(1, 9, REPLY, &bad));
+    run.read(head(1, 9, REPLY), &bad);
     run.tick(LATER);
     assert_eq!(run.count("dns.malformed:pointer"), 1);
     assert_eq!(run.facts(), ["db A SERVFAIL"]);
 }
 
 #[test]
-fn fault_6_a_record_that_promises_more_than_it_holds_gives_nothing() {
+fn fault_6_a_record_that_promises_more_than_it_holds_is_refused() {
     let mut run = Run::new();
-    let mut long = record(1, 5, 0, &message(0x0100, b"db"));
-    long.copied = 521;
-    run.read(&long);
+    let good = bytes_of(head(1, 5, 0), &message(0x0100, b"db"));
+    let mut long = good.clone();
+    long[size_of::<DnsRecord>() - 4] = 0xff;
+    for bad in [&long[..], &good[..good.len() - 1], &good[..8], &[]] {
+        assert_eq!(run.reader.read(bad, &mut |_| ()), Err(BadRecord::Length));
+    }
     run.tick(LATER);
     assert!(run.seen.is_empty());
-    let short = &long.as_bytes()[..600];
-    assert_eq!(run.reader.read(short, &mut |_| ()), Err(BadRecord::Length));
 }

@@ -11,7 +11,7 @@ use crate::record::TaskIds;
 pub(super) const TIMEOUT_NS: u64 = 5_000_000_000;
 /// Waited on top before the end is told, so that an answer of the last moment has come out of the ring.
 const GRACE_NS: u64 = 100_000_000;
-/// Queries that wait at most; as many as the kernel side notes.
+/// Queries that wait at most; half as many as the kernel side has room for.
 const WAITING_MAX: usize = 16_384;
 
 /// A query that waits.
@@ -20,6 +20,8 @@ pub(super) struct Waiting {
     /// When it was sent first, nanoseconds of `CLOCK_MONOTONIC`.
     pub(super) ktime_ns: u64,
     pub(super) task: TaskIds,
+    /// Where the kernel side notes it.
+    pub(super) set: u32,
     /// The name as on the wire; empty for the root.
     pub(super) name: Box<[u8]>,
     pub(super) kind: u16,
@@ -100,6 +102,7 @@ mod tests {
                 pid: 1,
                 comm: "dig".into(),
             },
+            set: 0,
             name: Box::default(),
             kind: 1,
             resolver: Peer {
@@ -143,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_wait_than_the_kernel_notes_and_answered_ones_make_room() {
+    fn there_is_an_end_to_those_that_wait_and_answered_ones_make_room() {
         let mut queue = Queue::default();
         let most = u64::try_from(WAITING_MAX).unwrap();
         assert!((0..most).all(|cookie| queue.add(key(cookie), sent_at(cookie))));
