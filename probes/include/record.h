@@ -21,7 +21,6 @@ enum record_kind {
 	RECORD_EXEC = 3,
 	RECORD_EXIT = 4,
 	RECORD_RESIDENT = 5,
-	RECORD_DNS = 16,
 };
 
 struct record_header {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use correlator::{Body, DnsAnswer, Fact, Outcome, Transport};
 use live::cgroup::{Cgroup, rises};
-use live::net::{Dnsmasq, Server, in_network, query, reply};
+use live::dns::{Dnsmasq, Server, in_network, query, reply};
 use live::{load, own_memory_cgroup};
 use probes::dns::{ANSWER, PROBE, QUERY};
 use probes::{Loaded, Sighting};
@@ -40,9 +40,19 @@ fn scene(
     address: &str,
     answer: impl Fn(&[u8]) -> Vec<(Duration, Vec<u8>)> + Send + 'static,
 ) -> Option<Scene> {
+    scene_with(test, address, answer, |_| ())
+}
+
+/// As [`scene`], after `prepare`.
+fn scene_with(
+    test: &str,
+    address: &str,
+    answer: impl Fn(&[u8]) -> Vec<(Duration, Vec<u8>)> + Send + 'static,
+    prepare: impl Fn(&mut probes::Kernel),
+) -> Option<Scene> {
     let at = SocketAddr::new(address.parse().unwrap(), 53);
     Some(Scene {
-        loaded: load(test, &PROBE)?,
+        loaded: live::load_with(test, &PROBE, prepare)?,
         unseen: Vec::new(),
         socket: UdpSocket::bind((if at.is_ipv4() { "0.0.0.0" } else { "::" }, 0)).unwrap(),
         at,

@@ -15,8 +15,8 @@ use std::net::UdpSocket;
 
 use aya::programs::loaded_programs;
 use aya::sys::{Stats, enable_stats};
+use live::dns::{in_network, query, reply};
 use live::load;
-use live::net::{in_network, query, reply};
 use probes::Loaded;
 use probes::dns::PROBE;
 

@@ -37,6 +37,19 @@ struct {
 	__type(value, __u64);
 } unread SEC(".maps");
 
+/* Room for an answer that finds none in the ring. Answers come in softirq, one after the other on a CPU. */
+struct dns_scratch {
+	struct dns_record record;
+	__u8 message[LONG_MESSAGE + 8];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct dns_scratch);
+} scratch SEC(".maps");
+
 /* Where the message is in the packet. */
 struct place {
 	__u32 at;
@@ -188,6 +201,42 @@ static __always_inline bool copy_message(struct dns_record *record, struct __sk_
 	return true;
 }
 
+/* What ties the message to others; it is copied already. */
+static __always_inline void fill_key(struct dns_record *record, struct transport *found, __u64 cookie, bool sent,
+				     __u32 words)
+{
+	__u8 *message = (__u8 *)(record + 1);
+
+	record->took_ns = 0;
+	record->flags = 0;
+	record->tcp = found->protocol == IPPROTO_TCP;
+	record->key.cookie = cookie;
+	record->key.question = hash_question(message, words);
+	__builtin_memcpy(&record->key.id, message, 2);
+	record->key.local_port = sent ? found->source : found->destination;
+	record->set = (record->key.question ^ (__u32)cookie * 0x9e3779b1) >> (32 - SETS_LOG2);
+	record->unused = 0;
+}
+
+/*
+ * An answer of which no record is sent: the query waits no longer all the same,
+ * or it would be taken for one that timed out.
+ */
+static __noinline int answer_untold(struct __sk_buff *skb, struct transport *found, struct place *place, __u64 cookie)
+{
+	__u32 zero = 0;
+	struct dns_scratch *untold = bpf_map_lookup_elem(&scratch, &zero);
+
+	if (!untold || !found || !place)
+		return 0;
+	if (!copy_message(&untold->record, skb, place, LONG_MESSAGE) || !is_ours(untold->message, false))
+		return 0;
+	untold->record.header.ktime_ns = bpf_ktime_get_ns();
+	fill_key(&untold->record, found, cookie, false, LONG_WORDS);
+	pair_reply(&untold->record);
+	return 0;
+}
+
 static __always_inline void tell_in(struct __sk_buff *skb, struct transport *found, struct place *place, __u64 cookie,
 				    bool sent, __u32 room, __u32 words)
 {
@@ -196,20 +245,14 @@ static __always_inline void tell_in(struct __sk_buff *skb, struct transport *fou
 
 	if (!record) {
 		count_lost(LOST_RING_FULL);
+		if (!sent)
+			answer_untold(skb, found, place, cookie);
 		return;
 	}
 	if (!copy_message(record, skb, place, room) || !is_ours((__u8 *)(record + 1), sent))
 		goto discard;
 	start_record(&record->header, RECORD_DNS, len);
-	record->took_ns = 0;
-	record->flags = 0;
-	record->tcp = found->protocol == IPPROTO_TCP;
-	record->key.cookie = cookie;
-	record->key.question = hash_question((__u8 *)(record + 1), words);
-	__builtin_memcpy(&record->key.id, record + 1, 2);
-	record->key.local_port = sent ? found->source : found->destination;
-	record->set = (record->key.question ^ (__u32)cookie * 0x9e3779b1) >> (32 - SETS_LOG2);
-	record->unused = 0;
+	fill_key(record, found, cookie, sent, words);
 	read_remote(record, skb, found, sent);
 	if (pair(record, skb, sent)) {
 		bpf_ringbuf_submit(record, BPF_RB_NO_WAKEUP);
@@ -221,10 +264,24 @@ discard:
 		note_unread(cookie);
 }
 
+/* True for most answers without an error when the ring is nearly full. */
+static __always_inline bool is_left_out(struct __sk_buff *skb, struct place *place)
+{
+	__u8 rcode;
+
+	if (bpf_ringbuf_query(&records, BPF_RB_AVAIL_DATA) < bpf_ringbuf_query(&records, BPF_RB_RING_SIZE) / 2)
+		return false;
+	if (bpf_skb_load_bytes(skb, place->at + 3, &rcode, 1) || rcode & 0xf)
+		return false;
+	return is_thinned(&records, LOST_THINNED);
+}
+
 static __always_inline void tell(struct __sk_buff *skb, struct transport *found, struct place *place, __u64 cookie,
 				 bool sent)
 {
-	if (place->here <= SHORT_MESSAGE)
+	if (!sent && is_left_out(skb, place))
+		answer_untold(skb, found, place, cookie);
+	else if (place->here <= SHORT_MESSAGE)
 		tell_in(skb, found, place, cookie, sent, SHORT_MESSAGE, SHORT_WORDS);
 	else
 		tell_in(skb, found, place, cookie, sent, LONG_MESSAGE, LONG_WORDS);

@@ -48,9 +48,9 @@ pub const PROBE: Probe = Probe {
     ],
     losses: &[
         "ring full",
-        "query not noted",
+        "query or asker not noted",
         "TCP query not in one segment",
-        "asker not noted",
+        "answer left out: ring nearly full",
     ],
     tables: &[],
     sample_len: 0,

@@ -10,6 +10,13 @@
 #include "packet.h"
 #include "task.h"
 
+/* As in kernel.h, and record_kind of record.h. */
+enum {
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_SK_STORAGE = 24,
+	RECORD_DNS = 16,
+};
+
 #define DNS_PORT 53
 #define DNS_HEADER 12
 
@@ -24,7 +31,7 @@ enum {
 	LOST_RING_FULL = 0,
 	LOST_NOT_NOTED = 1,
 	LOST_TCP_SPLIT = 2,
-	LOST_NOT_STAMPED = 3,
+	LOST_THINNED = 3,
 };
 
 enum {
@@ -112,7 +119,7 @@ static __always_inline int stamp(struct bpf_sock_addr *ctx)
 		return 1;
 	owner = bpf_sk_storage_get(&owners, ctx->sk, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	if (!owner) {
-		count_lost(LOST_NOT_STAMPED);
+		count_lost(LOST_NOT_NOTED);
 		return 1;
 	}
 	task = (struct task_struct *)bpf_get_current_task();

@@ -300,3 +300,51 @@ fn what_is_no_dns_passes_and_says_nothing() {
         assert_eq!(ours.count(), 0, "{seen:#?}");
     });
 }
+
+#[test]
+fn fault_7_an_answer_that_finds_the_ring_full_is_counted_and_its_query_does_not_time_out() {
+    const SENT: u16 = 40;
+    in_network("full ring", || {
+        // All are answered when all were sent, and by then the queries have filled the ring.
+        let waiting = std::sync::Mutex::new(Vec::new());
+        let answer = move |query: &[u8]| {
+            let mut waiting = waiting.lock().unwrap();
+            waiting.push((Duration::ZERO, reply(query, 3)));
+            if waiting.len() == SENT.into() {
+                return std::mem::take(&mut *waiting);
+            }
+            vec![]
+        };
+        let small = |kernel: &mut probes::Kernel| kernel.set_ring_len(8 << 10);
+        let Some(mut scene) = scene_with("full ring", "127.0.53.13", answer, small) else {
+            return;
+        };
+        for id in 0..SENT {
+            scene.ask(id, "db.test");
+        }
+        for _ in 0..SENT {
+            scene.receive();
+        }
+        let lost = |scene: &mut Scene, reason: &str| {
+            let losses = scene.loaded.take_losses();
+            losses
+                .iter()
+                .find(|(lost, _)| lost == reason)
+                .map_or(0, |(_, count)| *count)
+        };
+        let before = rises_after_drain(&mut scene.loaded);
+        let taken = before.iter().filter(|sighting| scene.is_ours(sighting)).count();
+        assert!(
+            lost(&mut scene, "ring full") >= u64::from(SENT) && taken < SENT.into(),
+            "{before:#?}"
+        );
+        std::thread::sleep(Duration::from_millis(5_200));
+        let seen = rises_after_drain(&mut scene.loaded);
+        assert_eq!(
+            seen.iter().filter(|sighting| scene.is_ours(sighting)).count(),
+            0,
+            "{seen:#?}"
+        );
+        assert!(lost(&mut scene, "end of a query not seen") > 0);
+    });
+}

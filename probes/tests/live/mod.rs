@@ -1,7 +1,7 @@
 //! What the live tests share: loading a probe, and waiting for what it says.
 
 pub(crate) mod cgroup;
-pub(crate) mod net;
+pub(crate) mod dns;
 pub(crate) mod network;
 
 use std::path::{Path, PathBuf};

@@ -1,33 +1,24 @@
-//! Network namespaces of ours, the DNS servers in them, and queries made by hand.
+//! DNS servers in networks of ours, and queries made by hand.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::network::Network;
 use super::skip;
 
-/// Runs `test` on a thread with a network of its own that has nothing but loopback. Sockets that it makes and processes
+/// Runs `act` on a thread with a network of its own that has nothing but loopback. Sockets that it makes and processes
 /// that it starts are in there.
-pub(crate) fn in_network(name: &str, test: impl FnOnce() + Send) {
+pub(crate) fn in_network(test: &str, act: impl FnOnce() + Send) {
     if !nix::unistd::Uid::effective().is_root() {
-        return skip(name, "not root");
+        return skip(test, "not root");
     }
-    std::thread::scope(|scope| {
-        let running = scope.spawn(|| {
-            nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
-            let up = Command::new("ip").args(["link", "set", "lo", "up"]).status();
-            match up {
-                Ok(status) if status.success() => test(),
-                other => skip(name, &format!("cannot set loopback up: {other:?}")),
-            }
-        });
-        if let Err(panic) = running.join() {
-            std::panic::resume_unwind(panic);
-        }
-    });
+    if let Some(network) = Network::new(&test.replace(' ', "-")) {
+        network.within(act);
+    }
 }
 
 /// A query for `kind` of `name`, in the bytes of the wire.
@@ -113,21 +104,21 @@ impl Dnsmasq {
         let started = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         let started = started.map_err(|error| skip(test, &format!("cannot start dnsmasq: {error}")));
         let dnsmasq = Self(started.ok()?);
-        dnsmasq.wait_until_bound();
+        wait_until_bound();
         Some(dnsmasq)
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.0.id()
     }
+}
 
-    /// Knocks over TCP, which is no DNS query.
-    fn wait_until_bound(&self) {
-        let deadline = Instant::now() + Duration::from_secs(5);
-        while std::net::TcpStream::connect((IpAddr::from([0, 0, 0, 0, 0, 0, 0, 1]), 53)).is_err() {
-            assert!(Instant::now() < deadline, "dnsmasq does not listen");
-            std::thread::sleep(Duration::from_millis(5));
-        }
+/// Knocks over TCP, which is no DNS query.
+fn wait_until_bound() {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while std::net::TcpStream::connect("[::1]:53").is_err() {
+        assert!(Instant::now() < deadline, "dnsmasq does not listen");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
