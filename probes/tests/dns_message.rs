@@ -171,7 +171,7 @@ fn without_code(said: Option<Said>) -> Option<Said> {
 fn config() -> ProptestConfig {
     ProptestConfig {
         failure_persistence: None,
-        ..ProptestConfig::with_cases(5_000)
+        ..ProptestConfig::with_cases(2_000)
     }
 }
 
