@@ -94,12 +94,7 @@ fn without_a_kubeconfig_it_fails_and_says_what_to_do() {
 #[test]
 fn as_root_every_probe_of_this_machine_attaches() {
     if !nix::unistd::geteuid().is_root() {
-        assert!(
-            std::env::var_os("TAPIO_REQUIRE_ROOT_TESTS").is_none(),
-            "must not be skipped"
-        );
-        eprintln!("SKIPPED as_root_every_probe_of_this_machine_attaches: needs root");
-        return;
+        return fixtures::skipped("as_root_every_probe_of_this_machine_attaches", "needs root");
     }
     let output = doctor().arg("--ebpf-only").output().unwrap();
     let said = rows(&output);
@@ -117,12 +112,7 @@ fn as_root_every_probe_of_this_machine_attaches() {
 #[test]
 fn fault_15_as_nobody_the_missing_capabilities_are_named_and_the_exit_code_is_4() {
     if !nix::unistd::geteuid().is_root() {
-        assert!(
-            std::env::var_os("TAPIO_REQUIRE_ROOT_TESTS").is_none(),
-            "must not be skipped"
-        );
-        eprintln!("SKIPPED fault_15: needs root, to become nobody");
-        return;
+        return fixtures::skipped("fault_15", "needs root, to become nobody");
     }
     let folder = tempfile::tempdir().unwrap();
     let binary = folder.path().join("tapio");

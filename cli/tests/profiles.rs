@@ -30,12 +30,7 @@ fn a_wrong_ring_size_is_refused_with_the_bounds() {
 #[test]
 fn only_the_probes_of_the_profile_are_loaded() {
     if !nix::unistd::geteuid().is_root() {
-        assert!(
-            std::env::var_os("TAPIO_REQUIRE_ROOT_TESTS").is_none(),
-            "must not be skipped"
-        );
-        eprintln!("SKIPPED only_the_probes_of_the_profile_are_loaded: needs root");
-        return;
+        return fixtures::skipped("only_the_probes_of_the_profile_are_loaded", "needs root");
     }
     let watched = |arguments: &[&str]| {
         let (done, said) = sniff(

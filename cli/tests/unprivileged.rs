@@ -75,12 +75,7 @@ fn capabilities(pid: u32) -> Vec<String> {
 #[test]
 fn nobody_with_three_capabilities_watches_and_gives_them_up() {
     if let Some(reason) = reason_to_skip() {
-        assert!(
-            std::env::var_os("TAPIO_REQUIRE_ROOT_TESTS").is_none(),
-            "must not be skipped: {reason}"
-        );
-        eprintln!("SKIPPED nobody_with_three_capabilities_watches_and_gives_them_up: {reason}");
-        return;
+        return fixtures::skipped("nobody_with_three_capabilities_watches_and_gives_them_up", &reason);
     }
     let folder = tempfile::tempdir().unwrap();
     let mut tapio = start(folder.path());

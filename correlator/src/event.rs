@@ -35,7 +35,12 @@ impl Signal {
         Self(Cow::Borrowed(name))
     }
 
-    /// The dotted name.
+    /// A signal whose name is made while tapio runs, such as one with labels: `syscall.calls:openat`.
+    pub fn named(name: String) -> Self {
+        Self(Cow::Owned(name))
+    }
+
+    /// The dotted name, and after colons the values of its labels.
     pub fn name(&self) -> &str {
         &self.0
     }

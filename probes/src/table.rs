@@ -9,9 +9,6 @@ use std::time::Duration;
 use aya::maps::{Map, MapError};
 use correlator::{Body, Histogram, Signal};
 use nix::time::{ClockId, clock_gettime};
-use serde::Deserialize as _;
-use serde::de::IntoDeserializer as _;
-use serde::de::value::StringDeserializer;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use self::epochs::{Epochs, Over};
@@ -67,9 +64,7 @@ pub const HISTOGRAM_WORDS: usize = 40;
 #[must_use]
 pub fn labelled(name: &'static str, labels: &[&str]) -> Signal {
     let text = labels.iter().fold(name.to_owned(), |text, label| text + ":" + label);
-    let text: StringDeserializer<serde::de::value::Error> = text.into_deserializer();
-    // Reading a text as a text does not fail.
-    Signal::deserialize(text).unwrap_or(Signal::new(name))
+    Signal::named(text)
 }
 
 /// A table and what was told of it.

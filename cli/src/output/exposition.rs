@@ -30,6 +30,42 @@ pub(crate) enum Value {
     Number(f64),
     /// A latency histogram over `LATENCY_BOUNDS`.
     Histogram(Latency),
+    /// A histogram counted in the kernel.
+    Log2(Log2),
+}
+
+/// The powers of two, in nanoseconds, that are shown as bounds of a kernel's histogram: 1 us to 17 s.
+const LOG2_SHOWN: std::ops::RangeInclusive<usize> = 10..=34;
+
+/// Values that the kernel counted into buckets of powers of two nanoseconds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Log2 {
+    counts: Vec<u64>,
+    sum_ns: u64,
+}
+
+impl Log2 {
+    pub(crate) fn add(&mut self, counts: &[u64], sum_ns: u64) {
+        if self.counts.len() < counts.len() {
+            self.counts.resize(counts.len(), 0);
+        }
+        for (mine, more) in self.counts.iter_mut().zip(counts) {
+            *mine += more;
+        }
+        self.sum_ns += sum_ns;
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.add(&other.counts, other.sum_ns);
+    }
+
+    /// Upper bound in seconds and how many values were at most that, for each bound that is shown.
+    fn cumulative(&self) -> Vec<(f64, u64)> {
+        let below = |power: usize| self.counts.iter().take(power).sum();
+        LOG2_SHOWN
+            .map(|power| ((1u64 << power) as f64 * 1e-9, below(power)))
+            .collect()
+    }
 }
 
 /// Latencies counted into buckets.
@@ -57,6 +93,19 @@ impl Latency {
         self.total += other.total;
         self.sum += other.sum;
     }
+
+    fn cumulative(&self) -> Vec<(f64, u64)> {
+        let mut below = 0;
+        let counted = LATENCY_BOUNDS.iter().zip(self.counts);
+        counted
+            .map(|(bound, count)| {
+                (*bound, {
+                    below += count;
+                    below
+                })
+            })
+            .collect()
+    }
 }
 
 /// All families as text.
@@ -68,23 +117,41 @@ pub(crate) fn render(families: &BTreeMap<String, Family>) -> String {
         for (labels, value) in &family.series {
             match value {
                 Value::Number(number) => sample(&mut text, name, labels, None, *number),
-                Value::Histogram(latency) => histogram(&mut text, name, labels, latency),
+                Value::Histogram(latency) => {
+                    histogram(
+                        &mut text,
+                        name,
+                        labels,
+                        &latency.cumulative(),
+                        latency.total,
+                        latency.sum,
+                    );
+                }
+                Value::Log2(log2) => {
+                    let total = log2.counts.iter().sum();
+                    histogram(
+                        &mut text,
+                        name,
+                        labels,
+                        &log2.cumulative(),
+                        total,
+                        log2.sum_ns as f64 * 1e-9,
+                    );
+                }
             }
         }
     }
     text
 }
 
-fn histogram(text: &mut String, name: &str, labels: &Labels, latency: &Latency) {
+fn histogram(text: &mut String, name: &str, labels: &Labels, below: &[(f64, u64)], total: u64, sum: f64) {
     let bucket = format!("{name}_bucket");
-    let mut below = 0;
-    for (bound, count) in LATENCY_BOUNDS.iter().zip(latency.counts) {
-        below += count;
-        sample(text, &bucket, labels, Some(&bound.to_string()), below as f64);
+    for (bound, count) in below {
+        sample(text, &bucket, labels, Some(&bound.to_string()), *count as f64);
     }
-    sample(text, &bucket, labels, Some("+Inf"), latency.total as f64);
-    sample(text, &format!("{name}_sum"), labels, None, latency.sum);
-    sample(text, &format!("{name}_count"), labels, None, latency.total as f64);
+    sample(text, &bucket, labels, Some("+Inf"), total as f64);
+    sample(text, &format!("{name}_sum"), labels, None, sum);
+    sample(text, &format!("{name}_count"), labels, None, total as f64);
 }
 
 fn sample(text: &mut String, name: &str, labels: &Labels, bound: Option<&str>, value: f64) {
@@ -120,15 +187,45 @@ mod tests {
         assert_eq!(escape(&"ä".repeat(300)).len(), 256);
     }
 
+    fn family(value: Value) -> Family {
+        let series = BTreeMap::from([(vec![("pod", "a".to_owned())], value)]);
+        Family {
+            help: "x".to_owned(),
+            kind: "histogram",
+            series,
+        }
+    }
+
+    #[test]
+    fn a_kernel_histogram_keeps_its_count_and_sum() {
+        let mut log2 = Log2::default();
+        let mut counts = vec![0; 64];
+        (counts[3], counts[9], counts[10], counts[40]) = (1, 2, 4, 8);
+        log2.add(&counts, 3_000_000_000);
+        let text = render(&BTreeMap::from([("x_seconds".to_owned(), family(Value::Log2(log2)))]));
+        assert!(
+            text.contains("x_seconds_bucket{pod=\"a\",le=\"0.000001024\"} 3\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("x_seconds_bucket{pod=\"a\",le=\"0.000002048\"} 7\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("x_seconds_sum{pod=\"a\"} 3\nx_seconds_count{pod=\"a\"} 15\n"),
+            "{text}"
+        );
+    }
+
     #[test]
     fn buckets_are_cumulative() {
         let mut latency = Latency::default();
         for seconds in [0.000_05, 0.000_2, 0.000_2, 60.0] {
             latency.observe(seconds);
         }
-        let mut text = String::new();
-        histogram(&mut text, "x_seconds", &vec![("pod", "a".into())], &latency);
-        let lines: Vec<&str> = text.lines().collect();
+        let families = [("x_seconds".to_owned(), family(Value::Histogram(latency)))];
+        let text = render(&BTreeMap::from(families));
+        let lines: Vec<&str> = text.lines().skip(2).collect();
         assert_eq!(lines[0], r#"x_seconds_bucket{pod="a",le="0.0001"} 1"#);
         assert_eq!(lines[15], r#"x_seconds_bucket{pod="a",le="10"} 3"#);
         assert_eq!(lines[16], r#"x_seconds_bucket{pod="a",le="+Inf"} 4"#);

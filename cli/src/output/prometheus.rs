@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
-use correlator::{Body, Engine, Event, Fact, Insight, Outcome, Status, Subject, Timestamp, World};
+use correlator::{Body, Engine, Event, Fact, Insight, Outcome, Signal, Status, Subject, Timestamp, World};
 
 use super::Writer;
-use super::exposition::{Family, Labels, Latency, MAX_SERIES, Value, render};
-use super::metrics::{Description, describe, describe_span};
+use super::exposition::{Family, Labels, Latency, Log2, MAX_SERIES, Value, render};
+use super::metrics::{Description, SpanDescription, describe, describe_span};
 use super::owner::{self, Who};
 
 /// Collects, and writes one exposition at the end.
@@ -19,6 +20,7 @@ use super::owner::{self, Who};
 pub(crate) struct Prometheus {
     numbers: BTreeMap<String, Metric<Number>>,
     latencies: BTreeMap<String, Metric<Latency>>,
+    histograms: BTreeMap<String, Metric<Log2>>,
     insights: BTreeMap<Labels, Value>,
     events: BTreeMap<Labels, Value>,
     lost: BTreeMap<Labels, Value>,
@@ -77,6 +79,9 @@ impl Writer for Prometheus {
         for (name, metric) in &self.latencies {
             families.insert(name.clone(), metric.named(engine.world(), join_latencies));
         }
+        for (name, metric) in &self.histograms {
+            families.insert(name.clone(), metric.named(engine.world(), join_histograms));
+        }
         self.about_tapio(engine, &mut families);
         io::stdout().lock().write_all(render(&families).as_bytes())
     }
@@ -101,31 +106,45 @@ impl Prometheus {
     }
 
     fn measure(&mut self, who: &Who, event: &Event) {
-        let Description { name, help, scale } = describe(&event.signal, &event.body);
+        let Description {
+            name,
+            help,
+            labels,
+            scale,
+        } = describe(&event.signal, &event.body);
         match &event.body {
             Body::Gauge(value) => {
                 let new = Number {
                     value: *value * scale,
                     at: event.at,
                 };
-                *self.number(who, &name, &help, "gauge", vec![]) = new;
+                *self.number(who, &name, &help, "gauge", labels) = new;
             }
-            Body::Count(rise) => self.number(who, &name, &help, "counter", vec![]).value += *rise as f64 * scale,
-            Body::Span { took, outcome, .. } => {
-                let (total, latency, help) = describe_span(&event.signal);
-                let labels = vec![
-                    ("direction", "outbound".to_owned()),
-                    ("outcome", outcome.label().to_owned()),
-                ];
-                self.number(who, &total, &help, "counter", labels).value += 1.0;
-                if *outcome == Outcome::Ok {
-                    self.latency(who, &latency, &help).observe(took.as_secs_f64());
-                }
+            Body::Count(rise) => self.number(who, &name, &help, "counter", labels).value += *rise as f64 * scale,
+            Body::Histogram(histogram) => {
+                let key = (Some(who.clone()), labels);
+                let log2 = series(&mut self.histograms, &mut self.overflow, &name, &help, "histogram", key);
+                log2.add(&histogram.counts, histogram.sum_ns);
             }
+            Body::Span { took, outcome, .. } => self.span(who, &event.signal, *took, *outcome),
             Body::Fact(Fact::OomKill(_) | Fact::Exit(_) | Fact::Exec(_)) => {
-                self.number(who, &name, &help, "counter", vec![]).value += 1.0;
+                self.number(who, &name, &help, "counter", labels).value += 1.0;
             }
-            Body::Fact(_) | Body::Histogram(_) => {}
+            Body::Fact(_) => {}
+        }
+    }
+
+    fn span(&mut self, who: &Who, signal: &Signal, took: Duration, outcome: Outcome) {
+        let SpanDescription {
+            total,
+            latency,
+            help,
+            mut labels,
+        } = describe_span(signal);
+        labels.push(("outcome", outcome.label().to_owned()));
+        self.number(who, &total, &help, "counter", labels).value += 1.0;
+        if outcome == Outcome::Ok {
+            self.latency(who, &latency, &help).observe(took.as_secs_f64());
         }
     }
 
@@ -283,6 +302,14 @@ fn join_latencies(runs: &[&Latency]) -> Value {
         all.merge(run);
     }
     Value::Histogram(all)
+}
+
+fn join_histograms(runs: &[&Log2]) -> Value {
+    let mut all = Log2::default();
+    for run in runs {
+        all.merge(run);
+    }
+    Value::Log2(all)
 }
 
 fn active(engine: &Engine) -> BTreeMap<Labels, Value> {

@@ -310,7 +310,7 @@ fn fault_7_an_answer_that_finds_the_ring_full_is_counted_and_its_query_does_not_
         let answer = move |query: &[u8]| {
             let mut waiting = waiting.lock().unwrap();
             waiting.push((Duration::ZERO, reply(query, 3)));
-            if waiting.len() == SENT.into() {
+            if waiting.len() == usize::from(SENT) {
                 return std::mem::take(&mut *waiting);
             }
             vec![]

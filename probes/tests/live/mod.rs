@@ -7,6 +7,7 @@ pub(crate) mod network;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+pub(crate) use fixtures::skipped as skip;
 use probes::{Kernel, LoadError, Loaded, Probe, Sighting};
 
 /// How long a record may take to come through.
@@ -35,15 +36,6 @@ pub(crate) fn load_with(test: &str, probe: &'static Probe, prepare: impl Fn(&mut
         }
         Err(error) => panic!("{}; {}", error.why(), error.fix()),
     }
-}
-
-/// Says why a test is skipped; panics where skipping is not accepted.
-pub(crate) fn skip(test: &str, reason: &str) {
-    assert!(
-        std::env::var("TAPIO_REQUIRE_ROOT_TESTS").as_deref() != Ok("1"),
-        "{test} may not be skipped: {reason}"
-    );
-    eprintln!("SKIPPED {test}: {reason}");
 }
 
 /// All sightings up to and with the first that `is_it` accepts.

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::CgroupSniffer;
 use super::meter::CPU_PRESSURE_SOME;
 use crate::sniffer::{Context, EventSender, SniffError, Sniffer};
+use fixtures::skipped;
 
 const ROOT: &str = "/sys/fs/cgroup";
 const LIMIT: u64 = 64 << 20;
@@ -109,19 +110,10 @@ fn start(test: &str, then: &str) -> Option<Container> {
             Some(container)
         }
         Err(reason) => {
-            skip(test, &reason);
+            skipped(test, &reason);
             None
         }
     }
-}
-
-/// Says why a test is skipped; panics where skipping is not accepted.
-fn skip(test: &str, reason: &str) {
-    assert!(
-        std::env::var("TAPIO_REQUIRE_ROOT_TESTS").as_deref() != Ok("1"),
-        "skipped {test}: {reason}"
-    );
-    eprintln!("SKIPPED {test}: {reason}");
 }
 
 fn prepare(test: &str) -> Result<Container, String> {
@@ -252,7 +244,7 @@ async fn two_processes_on_one_processor_wait_for_each_other_and_it_is_counted() 
     let Some(mut container) = start(test, burn) else { return };
     let is_told = |directory: &PathBuf| directory.join("cpu.pressure").exists();
     if !container.directories.iter().any(is_told) {
-        return skip(test, "the kernel tells no pressure of cgroups (PSI)");
+        return skipped(test, "the kernel tells no pressure of cgroups (PSI)");
     }
     let mut running = Running::start();
     running.next(&container, signals::MEMORY_USAGE).await;

@@ -45,11 +45,7 @@ fn may_load(test: &str) -> bool {
     if nix::unistd::Uid::effective().is_root() {
         return true;
     }
-    assert!(
-        std::env::var("TAPIO_REQUIRE_ROOT_TESTS").as_deref() != Ok("1"),
-        "{test} may not be skipped: not root"
-    );
-    eprintln!("SKIPPED {test}: not root");
+    fixtures::skipped(test, "needs root");
     false
 }
 

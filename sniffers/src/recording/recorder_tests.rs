@@ -78,7 +78,10 @@ fn the_stock_zstd_prints_the_lines_of_one_file_and_of_two_joined() {
     std::fs::write(&joined, [&bytes[..], &bytes].concat()).unwrap();
     for (path, copies) in [(path, 1), (joined, 2)] {
         let Ok(output) = Command::new("zstd").arg("-dc").arg(path).output() else {
-            eprintln!("SKIPPED the_stock_zstd_prints_the_lines_of_one_file_and_of_two_joined: no zstd here");
+            fixtures::skipped(
+                "the_stock_zstd_prints_the_lines_of_one_file_and_of_two_joined",
+                "no zstd here",
+            );
             return;
         };
         assert!(output.status.success());
