@@ -9,10 +9,14 @@
 mod live;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Mutex;
 
 use correlator::{Body, Outcome, Peer};
 use live::{cgroup_id, find, load, own_memory_cgroup};
-use probes::Sighting;
+use probes::{Loaded, Sighting};
+
+/// Every probe sees every connect: tests that fill a ring come one after the other.
+static FLOODS: Mutex<()> = Mutex::new(());
 
 fn is_to(sighting: &Sighting, to: SocketAddr) -> bool {
     let wanted = Peer {
@@ -82,6 +86,7 @@ fn a_connect_of_an_ipv6_socket_to_a_mapped_address_is_seen_as_ipv4() {
 #[test]
 fn fault_7_what_a_full_ring_loses_is_counted_and_the_next_record_is_seen() {
     const SENT: u64 = 1000;
+    let _alone = FLOODS.lock();
     let small = |kernel: &mut probes::Kernel| kernel.set_ring_len(64 << 10);
     let Some(mut loaded) = live::load_with("full ring", &probes::tcp_connect::PROBE, small) else {
         return;
@@ -111,40 +116,59 @@ fn fault_7_what_a_full_ring_loses_is_counted_and_the_next_record_is_seen() {
     find(&mut loaded, |sighting| is_to(sighting, to));
 }
 
+/// What came out of a ring that was not read while connects were made.
+#[derive(Debug, Default)]
+struct Flood {
+    ok: u64,
+    refused: u64,
+    thinned: u64,
+    lost: u64,
+}
+
+/// 600 good connects, which fill the ring to 80 %, then 20 refused ones.
+fn flood(loaded: &mut Loaded, listener: &TcpListener, dead: SocketAddr) -> Flood {
+    let good = listener.local_addr().unwrap();
+    loaded.drain(usize::MAX, |_| ());
+    loaded.take_losses();
+    for _ in 0..600 {
+        TcpStream::connect(good).unwrap();
+        listener.accept().unwrap();
+    }
+    for _ in 0..20 {
+        TcpStream::connect(dead).unwrap_err();
+    }
+    let mut flood = Flood::default();
+    loaded.drain(usize::MAX, |sighting| {
+        flood.ok += u64::from(is_to(&sighting, good));
+        flood.refused += u64::from(is_to(&sighting, dead));
+    });
+    for (reason, count) in loaded.take_losses() {
+        if reason.starts_with("good connect left out") {
+            flood.thinned += count;
+        } else {
+            flood.lost += count;
+        }
+    }
+    flood
+}
+
 #[test]
 fn fault_7_good_connects_are_thinned_in_a_nearly_full_ring_and_failed_ones_are_not() {
+    let _alone = FLOODS.lock();
     let small = |kernel: &mut probes::Kernel| kernel.set_ring_len(64 << 10);
     let Some(mut loaded) = live::load_with("thinned ring", &probes::tcp_connect::PROBE, small) else {
         return;
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let good = listener.local_addr().unwrap();
     let dead = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .unwrap()
         .local_addr()
         .unwrap();
-    let mut made = 0;
-    // Above 80 % one good connect in eight still goes in; 600 leave the rest of the ring far from full.
-    for _ in 0..600 {
-        TcpStream::connect(good).unwrap();
-        listener.accept().unwrap();
-        made += 1;
-    }
-    for _ in 0..20 {
-        TcpStream::connect(dead).unwrap_err();
-    }
-    let (mut ok, mut refused) = (0, 0);
-    loaded.drain(usize::MAX, |sighting| {
-        ok += u64::from(is_to(&sighting, good));
-        refused += u64::from(is_to(&sighting, dead));
-    });
-    let losses = loaded.take_losses();
-    let thinned = losses
-        .iter()
-        .find(|(reason, _)| reason.starts_with("good connect left out"));
-    let thinned = thinned.map_or(0, |(_, count)| *count);
-    assert_eq!(refused, 20, "{ok} good, {losses:?}");
-    assert!(losses.len() == 1 && thinned > 0 && ok > 0, "{ok} good, {losses:?}");
+    // Connects that other programs fail to make meanwhile can fill the ring for good; then it is done again.
+    let mut floods = (0..10).map(|_| flood(&mut loaded, &listener, dead));
+    let flood = floods.find(|flood| flood.lost == 0).unwrap();
+    assert_eq!(flood.refused, 20, "{flood:?}");
+    assert!(flood.thinned > 0 && flood.ok > 0, "{flood:?}");
     // Other programs connect too, so this may count more than were made here.
-    assert!(ok <= made && ok + thinned >= made, "{ok} good, {losses:?} of {made}");
+    assert!(flood.ok <= 600 && flood.ok + flood.thinned >= 600, "{flood:?}");
 }
