@@ -189,9 +189,12 @@ static __always_inline bool copy_message(struct dns_record *record, struct __sk_
 
 	if (copied > room)
 		copied = room;
-	/* Keeps the compiler from dropping a check that the verifier wants to see. */
-	asm volatile("" : "+r"(copied));
-	if (copied < DNS_HEADER || copied > room)
+	/* Keeps the compiler from dropping a check that the verifier wants to see, or from making one of both. */
+	barrier_var(copied);
+	if (copied > room)
+		return false;
+	barrier_var(copied);
+	if (copied < DNS_HEADER)
 		return false;
 	if (bpf_skb_load_bytes(skb, place->at, message, copied))
 		return false;

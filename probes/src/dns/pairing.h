@@ -101,6 +101,14 @@ struct {
 	__type(value, struct query_set);
 } queries SEC(".maps");
 
+/* The key is copied: kernels before 6.2 take none out of a record. */
+static __always_inline struct query_set *set_of(const struct dns_record *record)
+{
+	__u32 set = record->set;
+
+	return bpf_map_lookup_elem(&queries, &set);
+}
+
 /* Who uses a socket; gone with the socket. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -212,7 +220,7 @@ static __always_inline void note_query(struct dns_record *record, struct __sk_bu
 	__u32 i;
 
 	find_owner(&record->header, skb);
-	set = bpf_map_lookup_elem(&queries, &record->set);
+	set = set_of(record);
 	if (!set)
 		return;
 	bpf_spin_lock(&set->lock);
@@ -247,7 +255,7 @@ static __always_inline void note_query(struct dns_record *record, struct __sk_bu
 /* False when nobody asked. */
 static __always_inline bool pair_reply(struct dns_record *record)
 {
-	struct query_set *set = bpf_map_lookup_elem(&queries, &record->set);
+	struct query_set *set = set_of(record);
 	struct query_key key = record->key;
 	__u64 now = record->header.ktime_ns;
 	bool found = false;
