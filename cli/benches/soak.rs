@@ -10,6 +10,7 @@ mod load;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,6 +33,7 @@ fn main() {
         .stderr(Stdio::null())
         .spawn()
         .expect("tapio starts");
+    let container = Container::join();
     let end = Instant::now() + Duration::from_secs(60 * minutes);
     let loads: Vec<_> = load::all()
         .into_iter()
@@ -51,6 +53,39 @@ fn main() {
         println!("\n{name}: {operations} operations");
     }
     println!("\n{}", summary(&mut tapio));
+    container.leave();
+}
+
+/// Cgroups with a pod's name for this process, so that everything it does is a container's.
+struct Container(Vec<PathBuf>);
+
+impl Container {
+    fn join() -> Self {
+        let pod = "pod5f2b1c7e-0d3a-4b8e-9c41-aa10ffee0009";
+        let path = format!(
+            "tapio-soak-{}/kubepods/burstable/{pod}/{}",
+            std::process::id(),
+            "a".repeat(64)
+        );
+        let roots = ["/sys/fs/cgroup/memory", "/sys/fs/cgroup/unified", "/sys/fs/cgroup"].map(PathBuf::from);
+        let mounted = |root: &PathBuf| root.join("cgroup.procs").exists();
+        let folders: Vec<PathBuf> = roots.into_iter().filter(mounted).map(|root| root.join(&path)).collect();
+        for folder in &folders {
+            fs::create_dir_all(folder).expect("root may make cgroups");
+            fs::write(folder.join("cgroup.procs"), std::process::id().to_string()).expect("and join them");
+        }
+        Self(folders)
+    }
+
+    fn leave(&self) {
+        for folder in &self.0 {
+            let root = folder.ancestors().nth(5).expect("a hierarchy");
+            fs::write(root.join("cgroup.procs"), std::process::id().to_string()).expect("the root takes anybody");
+            for made in folder.ancestors().take(5) {
+                fs::remove_dir(made).expect("an empty cgroup");
+            }
+        }
+    }
 }
 
 fn keep_up(load: &load::Load, end: Instant) -> (String, u64) {

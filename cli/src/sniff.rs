@@ -164,18 +164,22 @@ async fn pump(cx: &Context, queue: &mut Receiver<Event>, session: &mut Session, 
 
 /// Hands over everything that waits, and what was dropped for want of room.
 fn drain(cx: &Context, queue: &mut Receiver<Event>, session: &mut Session, notices: &mut Notices) {
-    let waiting = queue.len();
-    for _ in 0..waiting {
+    hand_over(queue, session, notices);
+    let dropped = cx.events.take_dropped();
+    if dropped > 0 {
+        cx.events
+            .lost(clock::now(), "queue", "the engine did not keep up", dropped);
+        hand_over(queue, session, notices);
+    }
+}
+
+fn hand_over(queue: &mut Receiver<Event>, session: &mut Session, notices: &mut Notices) {
+    for _ in 0..queue.len() {
         let Ok(event) = queue.try_recv() else { break };
         if let Body::Fact(fact @ (Fact::Blind(_) | Fact::Sighted { .. })) = &event.body {
             notices.sight(fact);
         }
         session.event(event);
-    }
-    let dropped = cx.events.take_dropped();
-    if dropped > 0 {
-        cx.events
-            .lost(clock::now(), "queue", "the engine did not keep up", dropped);
     }
 }
 

@@ -147,12 +147,51 @@ fn the_catalogue_in_the_docs_is_current() {
         let title = title.trim_start_matches("# ");
         text.extend(["\n## `", id, "`: ", title, "\n", rest, "\n"]);
     }
-    let path = root().join("docs/insights.md");
+    current("docs/insights.md", &text);
+}
+
+#[test]
+fn the_probes_in_the_docs_are_current() {
+    let mut text = String::from(
+        "<!-- Generated from probes/src by `TAPIO_UPDATE_GOLDEN=1 cargo test -p tapio --test house`. -->\n\n\
+         What runs in the kernel. `tapio doctor` says which of it works on a machine, [kernels.md](kernels.md) on which kernels\n\
+         it was tried.\n",
+    );
+    for probe in probes::all() {
+        let source = fs::read_to_string(root().join("probes/src").join(probe.name).join("mod.rs")).unwrap();
+        let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+        let manual: Vec<&str> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+        let hooks: Vec<String> = probe
+            .programs
+            .iter()
+            .map(|program| format!("`{}`", program.hook))
+            .collect();
+        let profile = format!("{:?}", probe.profile).to_lowercase();
+        let manual = manual.join("\n").replace("[`", "`").replace("`]", "`");
+        text.extend([
+            "\n## `",
+            probe.name,
+            "`\n\nProfile: ",
+            &profile,
+            ". Hooks: ",
+            &hooks.join(", "),
+            ".\n\n",
+            &manual,
+            "\n",
+        ]);
+    }
+    current("docs/probes.md", &text);
+}
+
+/// Compares a generated document with what it should be, or writes it.
+#[track_caller]
+fn current(document: &str, text: &str) {
+    let path = root().join(document);
     if std::env::var_os("TAPIO_UPDATE_GOLDEN").is_some() {
-        fs::write(&path, &text).unwrap();
+        fs::write(&path, text).unwrap();
     }
     assert!(
         fs::read_to_string(&path).unwrap_or_default() == text,
-        "docs/insights.md is not current"
+        "{document} is not current"
     );
 }

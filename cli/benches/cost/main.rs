@@ -45,7 +45,7 @@ fn compare(load: &Load) {
     let mut samples: Vec<Vec<Sample>> = tracers.iter().map(|_| Vec::new()).collect();
     for _ in 0..ROUNDS {
         for (tracer, samples) in tracers.iter().zip(&mut samples) {
-            samples.push(measure(load, tracer));
+            samples.extend(measure(load, tracer));
         }
     }
     let ns: Vec<f64> = samples
@@ -60,6 +60,10 @@ fn compare(load: &Load) {
     println!("| tracer | ns an operation | added | added by tapio / by it | its own CPU |\n|---|---|---|---|---|");
     let ours = ns[1] - ns[0];
     for (index, tracer) in tracers.iter().enumerate() {
+        if samples[index].is_empty() {
+            println!("| {} | does not run here | | | |", tracer.name);
+            continue;
+        }
         let added = ns[index] - ns[0];
         let ratio = if index < 2 || added <= 0.0 {
             "-".to_owned()
@@ -78,20 +82,18 @@ fn compare(load: &Load) {
     }
 }
 
-fn measure(load: &Load, tracer: &Tracer) -> Sample {
+/// `None` when the tracer does not run here.
+fn measure(load: &Load, tracer: &Tracer) -> Option<Sample> {
     let running = tracer.start();
     let before = running.cpu_time();
     let (operations, took) = (load.run)(RUN);
     let cpu = running.cpu_time().saturating_sub(before).as_secs_f64() / took.as_secs_f64();
-    running.stop();
-    Sample {
-        ns: took.as_nanos() as f64 / operations as f64,
-        cpu,
-    }
+    let ns = took.as_nanos() as f64 / operations as f64;
+    running.stop().then_some(Sample { ns, cpu })
 }
 
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

@@ -1,6 +1,6 @@
 //! How long runnable tasks wait for a CPU, and how often they get one.
 //!
-//! Feeds [`RUNQUEUE_WAIT`] and [`CONTEXT_SWITCHES`], by cgroup. Needs task storage for tracing programs (Linux 5.11).
+//! Feeds [`RUNQUEUE_WAIT`] and [`CONTEXT_SWITCHES`], by cgroup. Before Linux 5.11 an LRU hash stands in for task storage.
 
 use correlator::Signal;
 

@@ -1,7 +1,7 @@
 //! Reads, writes and syncs of files that took ten milliseconds or longer, by cgroup.
 //!
 //! Feeds the signals below. Seen are the calls that name a descriptor of a regular file or a block device, `msync`, faults
-//! on mapped files and `io_uring` are not. Needs task storage for tracing programs (Linux 5.11).
+//! on mapped files and `io_uring` are not. Before Linux 5.11 an LRU hash stands in for task storage.
 
 use correlator::Signal;
 

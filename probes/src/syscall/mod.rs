@@ -1,7 +1,7 @@
 //! System calls by cgroup: how many of each, which failed and how, and how long some of them took.
 //!
 //! Feeds `syscall.calls:<name>`, `syscall.errors:<name>:<ERRNO>`, `syscall.errno:<name>:<ERRNO>` and
-//! `syscall.latency:<name>`. Needs task storage for tracing programs (Linux 5.11). A call is counted where its task is at
+//! `syscall.latency:<name>`. Before Linux 5.11 an LRU hash stands in for task storage. A call is counted where its task is at
 //! the end of it; calls that do not return (exit, a successful execve of a killed thread) are not counted.
 
 use correlator::Signal;
