@@ -2,6 +2,7 @@
 
 mod cpu_sched;
 mod dns;
+mod file;
 mod listen_queue;
 mod memory;
 mod memory_sample;
@@ -22,6 +23,7 @@ pub(crate) fn of(probe: &str) -> Option<Exercise> {
     let exercises: &[(&str, Exercise)] = &[
         ("cpu_sched", cpu_sched::exercise),
         ("dns", dns::exercise),
+        ("file", file::exercise),
         ("listen_queue", listen_queue::exercise),
         ("memory", memory::exercise),
         ("memory_sample", memory_sample::exercise),
