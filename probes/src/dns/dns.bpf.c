@@ -27,7 +27,7 @@
 #define LONG_MESSAGE 512
 #define LONG_WORDS 32
 
-RECORD_RING(1 << 20);
+RECORD_RING(4 << 20);
 
 /* TCP sockets that received what is not a message in one segment, by cookie. */
 struct {
