@@ -126,6 +126,12 @@ const KNOWN: &[Known] = &[
         "cpu_runqueue_latency_seconds",
         "Waits of runnable tasks for a CPU.",
     ),
+    known("pids.current", "processes", "Processes and threads."),
+    known(
+        "pids.max",
+        "processes_limit",
+        "The lowest limit on processes and threads that holds.",
+    ),
     known("process.exec", "process_execs_total", "Programs started."),
     known("process.exit", "process_exits_total", "Processes ended."),
     known(
