@@ -253,7 +253,7 @@ const HOSTS: &[&str] = &[
     "/system.slice/docker-3F5D.scope",
     "/machine.slice/libpod-conmon-ID.scope",
     "/actions_job/ID",
-    "/process_api/HASH",
+    "/supervisor/HASH",
     "/ID",
 ];
 
