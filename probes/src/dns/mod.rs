@@ -6,7 +6,8 @@
 //! TCP are read where one whole message is in one segment, answers where one begins in a segment.
 //!
 //! The owner is the socket's v2 cgroup; where that is the root (hybrid hosts), the cgroups of the process that called
-//! connect or sendto. A socket connected before the probe was loaded has no such stamp.
+//! connect or sendto. A socket connected before the probe was loaded has no such stamp, and an answer of the first 5 s to a
+//! query that was not seen is not counted as unmatched.
 
 pub mod code;
 pub mod message;
@@ -37,13 +38,14 @@ pub const PROBE: Probe = Probe {
         of_address("dns_connect6", "connect6"),
         of_address("dns_sendmsg4", "sendmsg4"),
         of_address("dns_sendmsg6", "sendmsg6"),
-        Program {
-            name: "dns_egress",
-            hook: Hook::CgroupSkb(Direction::Egress),
-        },
+        // Replies first: a query that is seen while they are not yet would wait for its reply in vain.
         Program {
             name: "dns_ingress",
             hook: Hook::CgroupSkb(Direction::Ingress),
+        },
+        Program {
+            name: "dns_egress",
+            hook: Hook::CgroupSkb(Direction::Egress),
         },
     ],
     losses: &[

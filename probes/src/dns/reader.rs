@@ -11,7 +11,7 @@ use super::code::{outcome, rcode_name, type_name};
 use super::message::Message;
 use super::name::Name;
 use super::tally::{Label, Tally};
-use super::waiting::{Queue, Waiting};
+use super::waiting::{Queue, TIMEOUT_NS, Waiting};
 use super::{ANSWER, DnsRecord, LATE, PROBE, QUERY, QueryKey, REPLY, RETRY, UNMATCHED};
 use crate::error::LoadError;
 use crate::probe::Reader;
@@ -68,6 +68,8 @@ struct DnsReader<N> {
     notes: N,
     queue: Queue,
     tally: Tally,
+    /// When the first record or tick came, nanoseconds of `CLOCK_MONOTONIC`.
+    since: Option<u64>,
     /// Queries that found no room to wait.
     crowded: u64,
     /// Queries that neither were answered, as far as is known, nor wait any longer.
@@ -92,6 +94,7 @@ impl<N: Notes> DnsReader<N> {
             notes,
             queue: Queue::default(),
             tally: Tally::default(),
+            since: None,
             crowded: 0,
             unknown: 0,
         }
@@ -142,7 +145,10 @@ impl<N: Notes> DnsReader<N> {
             return self.tally.count(&task, Label::Late);
         }
         if record.flags & UNMATCHED != 0 {
-            return self.tally.count(&task, Label::Unmatched);
+            if !self.may_precede_us(record.header.ktime_ns) {
+                self.tally.count(&task, Label::Unmatched);
+            }
+            return;
         }
         let asked = self.queue.take(&record.key);
         let Some(message) = self.parse(message, &task) else { return };
@@ -163,6 +169,11 @@ impl<N: Notes> DnsReader<N> {
         };
         self.tally.count(&end.task, Label::Response(message.rcode()));
         self.tell(&end, see);
+    }
+
+    /// True when the query of a reply at `ktime_ns` may have been sent before this reader looked.
+    fn may_precede_us(&self, ktime_ns: u64) -> bool {
+        self.since.is_some_and(|since| ktime_ns <= since + TIMEOUT_NS)
     }
 
     /// A span for the query, and a fact if it failed.
@@ -219,6 +230,7 @@ impl<N: Notes> Reader for DnsReader<N> {
     fn read(&mut self, record: &[u8], see: &mut dyn FnMut(Sighting)) -> Result<(), BadRecord> {
         let (record, rest): (DnsRecord, _) = read_prefix(record)?;
         let message = rest.get(..record.copied.into()).ok_or(BadRecord::Length)?;
+        self.since.get_or_insert(record.header.ktime_ns);
         if record.flags & REPLY == 0 {
             self.see_query(&record, message);
         } else {
@@ -228,6 +240,7 @@ impl<N: Notes> Reader for DnsReader<N> {
     }
 
     fn tick(&mut self, ktime_ns: u64, see: &mut dyn FnMut(Sighting)) {
+        self.since.get_or_insert(ktime_ns);
         while let Some((key, waiting)) = self.queue.take_due(ktime_ns) {
             self.time_out(ktime_ns, key, waiting, see);
         }
