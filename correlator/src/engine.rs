@@ -208,7 +208,7 @@ impl Engine {
         self.tracks.retain(|scope, track| {
             track.containers.retain(|_, run| run.history.forget(now));
             let alive = track.own.forget(now) || !track.containers.is_empty();
-            alive || matches!(scope, Scope::Pod(uid) if world.pod(uid).is_some()) || *scope == Scope::Cluster
+            alive || world.has(scope)
         });
     }
 }

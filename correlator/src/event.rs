@@ -192,6 +192,8 @@ pub mod signals {
     pub const KUBE_NODE: Signal = Signal::new("kube.node");
     /// Fact `Event`.
     pub const KUBE_EVENT: Signal = Signal::new("kube.event");
+    /// Fact `Object` or `ObjectDeleted`: any other object of the API server.
+    pub const KUBE_OBJECT: Signal = Signal::new("kube.object");
     /// Fact `Blind`, `Sighted` or `Lost`: what tapio itself can and cannot see.
     pub const SELF_SIGHT: Signal = Signal::new("self.sight");
 }

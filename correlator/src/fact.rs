@@ -1,6 +1,5 @@
 //! What the kernel or the API server says happened, in the slim form that tapio keeps.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Peer;
 use crate::identity::Owner;
-use crate::time::Timestamp;
+use crate::node::NodeState;
+use crate::object::ObjectState;
+use crate::pod::PodState;
 
 /// Something that was stated, rather than measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,10 @@ pub enum Fact {
     Node(Box<NodeState>),
     /// The node is gone from the API server.
     NodeDeleted,
+    /// Another object as it stands now.
+    Object(Box<ObjectState>),
+    /// The object is gone from the API server.
+    ObjectDeleted,
     /// A Kubernetes Event object, or a repeat of it.
     Event(KubeEvent),
     /// A DNS query that failed.
@@ -101,153 +106,6 @@ pub struct Exit {
     pub lived: Duration,
 }
 
-/// A pod, cut down to what detectors read.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct PodState {
-    /// `Pending`, `Running`, `Succeeded`, `Failed`, `Unknown`.
-    pub phase: Arc<str>,
-    /// `status.reason`, such as `Evicted`; empty when absent.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub reason: Arc<str>,
-    /// `Always`, `OnFailure`, `Never`.
-    pub restart_policy: Arc<str>,
-    /// Pod addresses. Those of a hostNetwork pod are the node's.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub ips: Vec<IpAddr>,
-    /// Shares the node's network namespace.
-    pub host_network: bool,
-    /// When the API server created it.
-    pub created: Option<Timestamp>,
-    /// When deletion was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub deleted: Option<Timestamp>,
-    /// All containers: init, sidecar, ordinary, ephemeral.
-    pub containers: Vec<ContainerState>,
-}
-
-/// One container of a pod.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ContainerState {
-    /// Name in the pod spec.
-    pub name: Arc<str>,
-    /// What kind of container it is.
-    pub role: ContainerRole,
-    /// Image in the pod spec.
-    pub image: Arc<str>,
-    /// Container id without the runtime prefix; empty while none exists.
-    pub id: Arc<str>,
-    /// `status.restartCount`.
-    pub restarts: u32,
-    /// Ready by its readiness probe.
-    pub ready: bool,
-    /// Memory limit, bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_limit: Option<u64>,
-    /// Memory request, bytes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory_request: Option<u64>,
-    /// CPU limit, thousandths of a core.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu_limit_millis: Option<u64>,
-    /// `command` and `args` of the spec, in order; empty when the image decides.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub command: Vec<Arc<str>>,
-    /// Ports the spec names.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub ports: Vec<u16>,
-    /// Where it stands now.
-    pub status: ContainerStatus,
-    /// How it ended the time before (`lastState.terminated`).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub last: Option<Termination>,
-}
-
-/// What kind of container it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ContainerRole {
-    /// From `spec.containers`.
-    #[default]
-    Main,
-    /// From `spec.initContainers`, runs to completion.
-    Init,
-    /// From `spec.initContainers` with `restartPolicy: Always`.
-    Sidecar,
-    /// From `spec.ephemeralContainers`.
-    Ephemeral,
-}
-
-/// Where a container stands.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ContainerStatus {
-    /// No status yet.
-    #[default]
-    Unknown,
-    /// Waiting to start.
-    Waiting {
-        /// `CrashLoopBackOff`, `ErrImagePull`, ...
-        reason: Arc<str>,
-        /// Free text of the kubelet, cut at 512 bytes.
-        message: Arc<str>,
-    },
-    /// Running.
-    Running {
-        /// Since when.
-        started: Option<Timestamp>,
-    },
-    /// Ended.
-    Terminated(Termination),
-}
-
-/// How a container ended, as the kubelet says.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Termination {
-    /// Exit code; 128 + signal when a signal ended it.
-    pub exit_code: i32,
-    /// `Error`, `Completed`, `OOMKilled`, `StartError`, ...
-    pub reason: Arc<str>,
-    /// Termination message, cut at 512 bytes.
-    #[serde(skip_serializing_if = "str::is_empty")]
-    pub message: Arc<str>,
-    /// When it started.
-    pub started: Option<Timestamp>,
-    /// When it ended.
-    pub finished: Option<Timestamp>,
-    /// The container that ended, without the runtime prefix.
-    pub container_id: Arc<str>,
-}
-
-/// A node, cut down to what detectors read.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct NodeState {
-    /// Allocatable memory, bytes.
-    pub allocatable_memory: Option<u64>,
-    /// Node addresses.
-    pub ips: Vec<IpAddr>,
-    /// Conditions as they stand.
-    pub conditions: Vec<Condition>,
-    /// Cordoned.
-    pub unschedulable: bool,
-}
-
-/// One status condition.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Condition {
-    /// `Ready`, `MemoryPressure`, ...
-    pub kind: Arc<str>,
-    /// `True`, `False`, `Unknown`.
-    pub status: Arc<str>,
-    /// `KubeletHasInsufficientMemory`, ...
-    pub reason: Arc<str>,
-    /// When it last changed.
-    pub since: Option<Timestamp>,
-}
-
 /// A Kubernetes Event object.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct KubeEvent {
@@ -263,8 +121,11 @@ pub struct KubeEvent {
     pub reporter: Arc<str>,
     /// Container the event is about, from `involvedObject.fieldPath`.
     pub container: Option<Arc<str>>,
-    /// Kind of the object it is about.
+    /// The object it is about.
     pub object: Owner,
+    /// It happened before tapio watched: the API server keeps Events for an hour and tells them all at the start.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub history: bool,
 }
 
 /// What became of a DNS query, as the asking socket saw it.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::object::ObjectRef;
+
 /// The object that owns a pod and is changed to change it, found through ownerReferences.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Owner {
@@ -62,6 +64,8 @@ pub enum Subject {
     Pod(Arc<PodIdentity>),
     /// A node, by name.
     Node(Arc<str>),
+    /// Another object of the API server.
+    Object(Arc<ObjectRef>),
     /// A process of the host, in no container.
     Process(Arc<HostProcess>),
     /// The cluster, or what watches it.
@@ -77,6 +81,8 @@ pub enum Scope {
     Container(Arc<str>),
     /// A node, by name.
     Node(Arc<str>),
+    /// Another object of the API server.
+    Object(Arc<ObjectRef>),
     /// Processes of the host with one command name in one cgroup.
     Host {
         /// Command name.
@@ -97,6 +103,7 @@ impl Subject {
             }
             Self::Container(id) | Self::Pod(id) => Scope::Pod(id.uid.clone()),
             Self::Node(name) => Scope::Node(name.clone()),
+            Self::Object(object) => Scope::Object(object.clone()),
             Self::Process(process) => Scope::Host {
                 comm: process.comm.clone(),
                 cgroup: process.cgroup.clone(),
@@ -141,6 +148,7 @@ impl fmt::Display for Subject {
             Self::Container(id) => write!(f, "{}/{}", id.pod_label(), id.container_label()),
             Self::Pod(id) => f.write_str(&id.pod_label()),
             Self::Node(name) => write!(f, "node/{name}"),
+            Self::Object(object) => object.fmt(f),
             Self::Process(process) if process.comm.is_empty() => write!(f, "host/pid-{}", process.pid),
             Self::Process(process) => write!(f, "host/{}", process.comm),
             Self::Cluster => f.write_str("cluster"),

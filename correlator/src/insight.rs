@@ -252,6 +252,14 @@ fn as_resource<S: Serializer>(subject: &Subject, to: S) -> Result<S::Ok, S::Erro
             put("kind", Some("node"))?;
             put("node", Some(name))?;
         }
+        Subject::Object(object) => {
+            put("kind", Some(&object.kind.to_lowercase()))?;
+            put(
+                "namespace",
+                Some(&*object.namespace).filter(|namespace| !namespace.is_empty()),
+            )?;
+            put("name", Some(&object.name))?;
+        }
         Subject::Process(process) => {
             put("kind", Some("process"))?;
             put("process", Some(&process.comm))?;

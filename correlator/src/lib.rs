@@ -13,6 +13,10 @@ pub mod history;
 pub mod identity;
 pub mod insight;
 mod lifecycle;
+pub mod node;
+pub mod object;
+pub mod pod;
+pub mod selector;
 pub mod series;
 pub mod time;
 pub mod window;
@@ -22,13 +26,14 @@ pub use breaker::{Breaker, BreakerConfig, BreakerState};
 pub use detector::{Detector, Verdict};
 pub use engine::{Engine, Stats};
 pub use event::{Body, Event, Histogram, Outcome, Peer, Signal, signals};
-pub use fact::{
-    Condition, ContainerRole, ContainerState, ContainerStatus, DnsAnswer, Exec, Exit, Fact, Gap, KubeEvent, NodeState,
-    OomKill, PodState, Termination, Transport,
-};
+pub use fact::{DnsAnswer, Exec, Exit, Fact, Gap, KubeEvent, OomKill, Transport};
 pub use history::{Failure, History, Spans};
 pub use identity::{HostProcess, Owner, PodIdentity, Scope, Subject};
 pub use insight::{Evidence, Insight, Prediction, Remedy, Risk, Severity, Source, Status};
+pub use node::{Condition, NodeState};
+pub use object::{ObjectRef, ObjectState};
+pub use pod::{ContainerRole, ContainerState, ContainerStatus, PodState, ProbeKind, ProbeSpec, Termination};
+pub use selector::LabelSelector;
 pub use series::{Bucket, REACH, Series};
 pub use time::Timestamp;
 pub use window::{ContainerView, RunView, Window};

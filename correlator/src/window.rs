@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::Signal;
-use crate::fact::{ContainerState, Fact, Termination};
+use crate::fact::Fact;
 use crate::history::{Failure, History};
 use crate::identity::{PodIdentity, Scope, Subject};
+use crate::pod::{ContainerState, Termination};
 use crate::series::Series;
 use crate::time::Timestamp;
 use crate::world::{Pod, World};

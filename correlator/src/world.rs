@@ -1,15 +1,24 @@
 //! What holds now, beyond any one pod: the pods and nodes of the API server, their addresses, and what tapio cannot see.
 
+mod addresses;
+mod objects;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{Body, Event};
-use crate::fact::{ContainerState, ContainerStatus, Fact, Gap, NodeState, PodState, Termination};
-use crate::identity::{PodIdentity, Subject};
+use crate::fact::{Fact, Gap};
+use crate::identity::{PodIdentity, Scope, Subject};
+use crate::node::NodeState;
+use crate::object::{EndpointsState, NetworkPolicyState, ObjectRef, ObjectState, ServiceState};
+use crate::pod::{ContainerState, ContainerStatus, PodState, Termination};
 use crate::series::REACH;
 use crate::time::Timestamp;
+
+use addresses::Addresses;
+use objects::Objects;
 
 /// Most terminations remembered a container.
 const MAX_TERMINATIONS: usize = 16;
@@ -23,7 +32,8 @@ pub const TERMINATION_REACH: Duration = Duration::from_secs(600);
 pub struct World {
     pods: BTreeMap<Arc<str>, Pod>,
     nodes: BTreeMap<Arc<str>, NodeState>,
-    by_ip: BTreeMap<IpAddr, Arc<str>>,
+    objects: Objects,
+    addresses: Addresses,
     gaps: BTreeMap<Arc<str>, (Timestamp, Gap)>,
     losses: BTreeMap<(Arc<str>, Arc<str>), Loss>,
 }
@@ -63,7 +73,7 @@ impl World {
             return Vec::new();
         };
         match (fact, &event.subject) {
-            (Fact::Pod(state), Subject::Pod(identity)) => return self.pod_seen(identity, state),
+            (Fact::Pod(state), Subject::Pod(identity)) => return self.pod_seen(identity, state, event.at),
             (Fact::PodDeleted, Subject::Pod(identity)) => self.pod_gone(&identity.uid, event.at),
             (Fact::Node(state), Subject::Node(name)) => {
                 self.nodes.insert(name.clone(), (**state).clone());
@@ -71,6 +81,8 @@ impl World {
             (Fact::NodeDeleted, Subject::Node(name)) => {
                 self.nodes.remove(name);
             }
+            (Fact::Object(state), Subject::Object(name)) => self.objects.seen(name, state),
+            (Fact::ObjectDeleted, Subject::Object(name)) => self.objects.gone(name, event.at),
             (Fact::Blind(gap), _) => {
                 self.gaps.insert(gap.source.clone(), (event.at, gap.clone()));
             }
@@ -93,11 +105,9 @@ impl World {
         Vec::new()
     }
 
-    fn pod_seen(&mut self, identity: &Arc<PodIdentity>, state: &PodState) -> Vec<Named> {
+    fn pod_seen(&mut self, identity: &Arc<PodIdentity>, state: &PodState, at: Timestamp) -> Vec<Named> {
         let pod = self.pods.entry(identity.uid.clone()).or_default();
-        for ip in pod.state.ips.drain(..) {
-            self.by_ip.remove(&ip);
-        }
+        self.addresses.moved(&identity.uid, &pod.state, state, at);
         pod.identity = identity.clone();
         pod.gone = None;
         let named = state
@@ -106,22 +116,13 @@ impl World {
             .flat_map(|container| pod.container_seen(container))
             .collect();
         pod.state = state.clone();
-        if !state.host_network && !matches!(&*state.phase, "Succeeded" | "Failed") {
-            for ip in &state.ips {
-                self.by_ip.insert(*ip, identity.uid.clone());
-            }
-        }
         named
     }
 
     fn pod_gone(&mut self, uid: &Arc<str>, at: Timestamp) {
         if let Some(pod) = self.pods.get_mut(uid) {
             pod.gone = Some(at);
-            for ip in &pod.state.ips {
-                if self.by_ip.get(ip) == Some(uid) {
-                    self.by_ip.remove(ip);
-                }
-            }
+            self.addresses.gone(uid, &pod.state, at);
         }
     }
 
@@ -130,6 +131,8 @@ impl World {
         let cutoff = now.minus(REACH);
         self.pods.retain(|_, pod| pod.gone.is_none_or(|gone| gone >= cutoff));
         self.losses.retain(|_, loss| loss.last >= cutoff);
+        self.objects.forget(cutoff);
+        self.addresses.forget(cutoff);
     }
 
     /// A pod by uid.
@@ -137,14 +140,57 @@ impl World {
         self.pods.get(uid)
     }
 
-    /// The pod that has this address now; never a hostNetwork pod.
-    pub fn pod_at(&self, ip: IpAddr) -> Option<&Pod> {
-        self.by_ip.get(&ip).and_then(|uid| self.pods.get(uid))
+    /// The pods that are, or went less than five minutes ago.
+    pub fn pods(&self) -> impl Iterator<Item = &Pod> {
+        self.pods.values()
+    }
+
+    /// The pod that had this address at that time, as far as the last five minutes tell; never a hostNetwork pod.
+    pub fn pod_at(&self, ip: IpAddr, at: Timestamp) -> Option<&Pod> {
+        self.addresses.at(ip, at).and_then(|uid| self.pods.get(uid))
     }
 
     /// A node by name.
     pub fn node(&self, name: &str) -> Option<&NodeState> {
         self.nodes.get(name)
+    }
+
+    /// The nodes, by name.
+    pub fn nodes(&self) -> impl Iterator<Item = (&Arc<str>, &NodeState)> {
+        self.nodes.iter()
+    }
+
+    /// Another object, while it exists.
+    pub fn object(&self, name: &ObjectRef) -> Option<&ObjectState> {
+        self.objects.get(name)
+    }
+
+    /// All other objects that exist, by kind, namespace and name.
+    pub fn objects(&self) -> impl Iterator<Item = (&Arc<ObjectRef>, &ObjectState)> {
+        self.objects.iter()
+    }
+
+    /// The Service that has this virtual address.
+    pub fn service_at(&self, address: IpAddr) -> Option<(&Arc<ObjectRef>, &ServiceState)> {
+        self.objects.service_at(address)
+    }
+
+    /// The slices of a Service.
+    pub fn endpoints_of(&self, service: &ObjectRef) -> impl Iterator<Item = &EndpointsState> {
+        self.objects.endpoints_of(service)
+    }
+
+    /// The network policies that are about a pod.
+    pub fn policies_of(&self, pod: &Pod) -> impl Iterator<Item = (&Arc<ObjectRef>, &NetworkPolicyState)> {
+        self.objects().filter_map(|(name, state)| match state {
+            ObjectState::NetworkPolicy(policy)
+                if Some(&name.namespace) == pod.identity.namespace.as_ref()
+                    && policy.pods.selects(&pod.state.labels) =>
+            {
+                Some((name, policy))
+            }
+            _ => None,
+        })
     }
 
     /// How many pods exist as far as the API server told.
@@ -162,6 +208,17 @@ impl World {
         self.losses.iter()
     }
 
+    /// Whether the scope is something that exists on its own, heard of lately or not.
+    pub(crate) fn has(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::Pod(uid) => self.pods.contains_key(uid),
+            Scope::Node(name) => self.nodes.contains_key(name),
+            Scope::Object(name) => self.objects.get(name).is_some(),
+            Scope::Container(_) | Scope::Host { .. } => false,
+            Scope::Cluster => true,
+        }
+    }
+
     /// True once the API server told of any pod.
     pub fn knows_kubernetes(&self) -> bool {
         !self.pods.is_empty()
@@ -169,6 +226,11 @@ impl World {
 }
 
 impl Pod {
+    /// Whether the API server still has it.
+    pub fn exists(&self) -> bool {
+        self.gone.is_none()
+    }
+
     /// The name of a container id, also of one that has ended.
     pub fn name_of(&self, container_id: &str) -> Option<&Arc<str>> {
         self.names
@@ -287,7 +349,7 @@ mod tests {
                 host_network,
                 ..Default::default()
             }));
-            assert_eq!(world.pod_at(ip).is_some(), found);
+            assert_eq!(world.pod_at(ip, Timestamp::from_secs(2)).is_some(), found);
         }
     }
 

@@ -47,6 +47,8 @@ pub(crate) enum Cause {
         peer: Peer,
         outcome: &'static str,
         before: Duration,
+        /// When it failed.
+        at: Timestamp,
     },
     /// Its own error.
     Error { code: i32 },
@@ -194,5 +196,6 @@ fn dependency(end: &End<'_>, code: i32) -> Option<Cause> {
         peer,
         outcome: failure.outcome.label(),
         before: end.at.since(failure.at),
+        at: failure.at,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use correlator::{Owner, PodIdentity};
+use correlator::{ObjectRef, PodIdentity};
 
 /// A kubectl command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,12 +65,20 @@ pub(crate) fn on_pod(verb: &[&str], pod: &PodIdentity) -> Option<Kubectl> {
 /// A command about a pod's owner: `verb` words, then `kind/name -n namespace`. `None` as for `on_pod`.
 pub(crate) fn on_owner(verb: &[&str], pod: &PodIdentity) -> Option<Kubectl> {
     let (namespace, owner) = (pod.namespace.as_deref()?, pod.owner.as_ref()?);
-    Kubectl::new(verb).arg(resource(owner)?).namespace(namespace)
+    Kubectl::new(verb)
+        .arg(resource(&owner.kind, &owner.name)?)
+        .namespace(namespace)
 }
 
-fn resource(owner: &Owner) -> Option<String> {
-    let kind = owner.kind.to_ascii_lowercase();
-    (is_subdomain(&owner.name) && is_label(&kind)).then(|| format!("{kind}/{}", owner.name))
+/// A command about an object of a namespace: `verb` words, then `kind/name -n namespace`. `None` as for `on_pod`.
+pub(crate) fn on_object(verb: &[&str], object: &ObjectRef) -> Option<Kubectl> {
+    let resource = resource(&object.kind, &object.name)?;
+    Kubectl::new(verb).arg(resource).namespace(&object.namespace)
+}
+
+fn resource(kind: &str, name: &str) -> Option<String> {
+    let kind = kind.to_ascii_lowercase();
+    (is_subdomain(name) && is_label(&kind)).then(|| format!("{kind}/{name}"))
 }
 
 /// A label name of RFC 1123: at most 63 of `[a-z0-9-]`, with no dash at either end.
@@ -87,6 +95,8 @@ fn is_subdomain(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::process::Command;
+
+    use correlator::Owner;
 
     use proptest::prelude::*;
 

@@ -13,7 +13,7 @@ pub(crate) enum Who {
     Node(Arc<str>),
 }
 
-/// Whose series an event belongs to. Processes of the host and the cluster have none.
+/// Whose series an event belongs to. Processes of the host, other objects and the cluster have none.
 pub(crate) fn of(subject: &Subject) -> Option<Who> {
     match subject {
         Subject::Container(id) | Subject::Pod(id) => Some(Who::Container(Arc::new(PodIdentity {
@@ -22,7 +22,7 @@ pub(crate) fn of(subject: &Subject) -> Option<Who> {
             ..Default::default()
         }))),
         Subject::Node(name) => Some(Who::Node(name.clone())),
-        Subject::Process(_) | Subject::Cluster => None,
+        Subject::Object(_) | Subject::Process(_) | Subject::Cluster => None,
     }
 }
 

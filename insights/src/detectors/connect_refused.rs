@@ -4,8 +4,9 @@
 //! not ready, or on another port. Applications often exit because of it, and the crash loop hides the reason.
 //!
 //! **How it is seen.** The kernel's socket state changes (`sock/inet_sock_set_state`): a socket that goes from `SYN_SENT` to
-//! `CLOSE` with `ECONNREFUSED` was answered by a reset (RFC 9293, 3.10.7.3). The peer's address is looked up among the pods
-//! that the API server told of; addresses of hostNetwork pods are never blamed on a pod.
+//! `CLOSE` with `ECONNREFUSED` was answered by a reset (RFC 9293, 3.10.7.3). The peer's address is looked up among the
+//! Services and pods that the API server told of, at the time of the connect: Service, its endpoints, their pods, the ports
+//! their containers name, and whether they are ready. Addresses of hostNetwork pods are never blamed on a pod.
 //!
 //! **Thresholds.** Three refusals by one address and port within five minutes, the last within one minute, and no success
 //! since. A host name with two addresses of which only one listens (`::1` and `127.0.0.1`) is not reported while the other
@@ -17,12 +18,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use correlator::{
-    ContainerStatus, ContainerView, Detector, Failure, Insight, Outcome, Peer, Pod, Severity,
-    Source, Timestamp, Verdict, Window, World, signals,
+    ContainerView, Detector, Failure, Insight, Outcome, Peer, Severity, Source, Timestamp, Verdict, Window, signals,
 };
 
-use crate::peers;
 use crate::phrase::count;
+use crate::{destination, peers};
 
 const LEAST: usize = 3;
 const CRITICAL: usize = 20;
@@ -37,7 +37,7 @@ impl Detector for Rule {
     }
 
     fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/tcp_connect", "k8s/pods"]
+        &["ebpf/tcp_connect", "k8s/pods", "k8s/services", "k8s/endpointslices"]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -70,56 +70,20 @@ fn has_answered(container: &ContainerView<'_>, peer: &Peer, last: Timestamp) -> 
 }
 
 fn insight(window: &Window<'_>, container: &ContainerView<'_>, peer: &Peer, failures: &[&Failure]) -> Insight {
-    let number = failures.len();
-    let target = window.world().pod_at(peer.address);
-    let severity = if number >= CRITICAL { Severity::Critical } else { Severity::Warning };
-    let title = format!("{} is refused by {}", container.subject(), peers::name(window.world(), peer));
-    let mut insight = Insight::new("connect-refused", container.subject(), severity, title, cause(window.world(), peer));
-    insight.what = format!("{} {peer}", container.key());
-    insight.revision = number as u64;
+    let (number, world) = (failures.len(), window.world());
     let times = failures.iter().map(|failure| failure.at);
     let (first, last) = (times.clone().min().unwrap_or_default(), times.max().unwrap_or_default());
+    let severity = if number >= CRITICAL { Severity::Critical } else { Severity::Warning };
+    let title = format!("{} is refused by {}", container.subject(), peers::name(world, peer, last));
+    let cause = destination::why_refused(world, peer, last);
+    let mut insight = Insight::new("connect-refused", container.subject(), severity, title, cause);
+    insight.what = format!("{} {peer}", container.key());
+    insight.revision = number as u64;
     let says = format!("{} answered by a reset from {peer}, the last at {last}", count(number, "connect"));
     insight = insight.because(first, Source::Kernel, says);
-    if let Some(pod) = target {
-        insight = insight.because(window.now(), Source::Kubernetes, state(pod));
+    for says in peers::standing(world, peer, last) {
+        insight = insight.because(window.now(), Source::Kubernetes, says);
     }
-    insight.remedies.extend(peers::look(window.world(), peer));
+    insight.remedies.extend(peers::look(world, peer, last));
     insight
-}
-
-fn cause(world: &World, peer: &Peer) -> String {
-    let port = peer.port;
-    if peer.address.is_loopback() {
-        return format!("nothing listens on port {port} in the container's own network namespace (localhost)");
-    }
-    let Some(pod) = world.pod_at(peer.address) else {
-        return format!(
-            "{} answers, but nothing listens on port {port}; the address belongs to no pod that tapio knows of",
-            peer.address
-        );
-    };
-    let name = pod.identity.pod_label();
-    if !pod.state.containers.iter().any(|c| matches!(c.status, ContainerStatus::Running { .. })) {
-        return format!("no container of {name} is running");
-    }
-    let ports: Vec<String> = pod.state.containers.iter().flat_map(|c| &c.ports).map(u16::to_string).collect();
-    if !ports.is_empty() && !ports.contains(&port.to_string()) {
-        return format!("{name} runs but its containers name port {}, not {port}", ports.join(", "));
-    }
-    format!("{name} runs but nothing in it listens on port {port}")
-}
-
-fn state(pod: &Pod) -> String {
-    let containers = pod.state.containers.iter().map(|container| {
-        let status = match &container.status {
-            ContainerStatus::Running { .. } if container.ready => "running and ready".to_owned(),
-            ContainerStatus::Running { .. } => "running, not ready".to_owned(),
-            ContainerStatus::Waiting { reason, .. } => format!("waiting ({reason})"),
-            ContainerStatus::Terminated(end) => format!("ended with {}", end.exit_code),
-            ContainerStatus::Unknown => "without status".to_owned(),
-        };
-        format!("{} is {status}", container.name)
-    });
-    format!("pod {}: {}", pod.identity.pod_label(), containers.collect::<Vec<_>>().join(", "))
 }

@@ -142,8 +142,8 @@ fn insight(
         let allocatable = node.and_then(|node| node.allocatable_memory);
         insight.remedies.push(remedies::raise_memory_limit(&container.identity, *peak, *limit, allocatable));
     }
-    if let Cause::Dependency { peer, .. } = &cause {
-        insight.remedies.extend(peers::look(window.world(), peer));
+    if let Cause::Dependency { peer, at, .. } = &cause {
+        insight.remedies.extend(peers::look(window.world(), peer, *at));
     }
     insight.remedies.extend(remedies::for_command(&container.identity, &cause));
     insight
@@ -158,7 +158,9 @@ fn headline(window: &Window<'_>, cause: &Cause) -> String {
         Cause::Command { code } => crate::exit_status::meaning(*code),
         Cause::Finishes => "it finishes and is started again".to_owned(),
         Cause::Signal { signal } => format!("ended by {}", crate::exit_status::signal_name(*signal)),
-        Cause::Dependency { code, peer, .. } => format!("exits with code {code} after a failed connect to {}", peers::name(window.world(), peer)),
+        Cause::Dependency { code, peer, at, .. } => {
+            format!("exits with code {code} after a failed connect to {}", peers::name(window.world(), peer, *at))
+        }
         Cause::Error { code } => format!("exits with code {code}"),
         Cause::Unknown => "cause unknown".to_owned(),
     }
@@ -180,9 +182,9 @@ fn explain(window: &Window<'_>, cause: &Cause, ends: &[End<'_>]) -> String {
         Cause::Command { code } => format!("exit code {code}: {}", crate::exit_status::meaning(*code)),
         Cause::Finishes => format!("its command succeeds{when}; a container that ends belongs in a Job, not in this workload"),
         Cause::Signal { signal } => format!("its own process got {}{when}", crate::exit_status::signal_name(*signal)),
-        Cause::Dependency { code, peer, outcome, before } => format!(
+        Cause::Dependency { code, peer, outcome, before, at } => format!(
             "its connect to {} failed ({outcome}) and {} later it ended itself with code {code}{when}",
-            peers::name(window.world(), peer),
+            peers::name(window.world(), peer, *at),
             duration(*before)
         ),
         Cause::Error { code } => format!("the application ended itself with code {code}{when}"),
@@ -203,9 +205,9 @@ fn with_evidence(window: &Window<'_>, mut insight: Insight, ends: &[End<'_>], ca
         let says = format!("its termination message: \"{}\"", escape(&stated.message, 200));
         insight = insight.because(stated.finished.unwrap_or_default(), Source::Kubernetes, says);
     }
-    if let (Cause::Dependency { peer, outcome, before, .. }, Some(end)) = (cause, ends.last()) {
-        let says = format!("connect to {}: {outcome}", peers::name(window.world(), peer));
-        insight = insight.because(end.at.minus(*before), Source::Kernel, says);
+    if let Cause::Dependency { peer, outcome, at, .. } = cause {
+        let says = format!("connect to {}: {outcome}", peers::name(window.world(), peer, *at));
+        insight = insight.because(*at, Source::Kernel, says);
     }
     insight
 }

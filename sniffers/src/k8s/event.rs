@@ -167,6 +167,7 @@ fn fact(event: &wire::Event, object: &wire::Involved) -> KubeEvent {
             kind: bounded_or_empty(object.kind.as_deref(), NAME),
             name: bounded_or_empty(object.name.as_deref(), NAME),
         },
+        history: false,
     }
 }
 

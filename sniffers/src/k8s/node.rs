@@ -93,12 +93,14 @@ fn state(node: &Node) -> NodeState {
             status: bounded_or_empty(condition.status.as_deref(), NAME),
             reason: bounded_or_empty(condition.reason.as_deref(), NAME),
             since: timestamp(condition.last_transition_time.as_ref()),
+            ..Condition::default()
         });
     NodeState {
         allocatable_memory: allocatable,
         ips: addresses.take(ENTRIES).collect(),
         conditions: conditions.collect(),
         unschedulable: node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false),
+        ..NodeState::default()
     }
 }
 

@@ -161,6 +161,7 @@ fn state(pod: &Pod) -> (PodState, usize) {
         created: timestamp(pod.metadata.creation_timestamp.as_ref()),
         deleted: timestamp(pod.metadata.deletion_timestamp.as_ref()),
         containers,
+        ..PodState::default()
     };
     (state, left_out)
 }
