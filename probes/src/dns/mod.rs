@@ -6,8 +6,8 @@
 //! TCP are read where one whole message is in one segment, answers where one begins in a segment.
 //!
 //! The owner is the socket's v2 cgroup; where that is the root (hybrid hosts), the cgroups of the process that called
-//! connect or sendto. A socket connected before the probe was loaded has no such stamp, and an answer of the first 5 s to a
-//! query that was not seen is not counted as unmatched.
+//! connect or sendto. A socket connected before the probe was loaded has no such stamp, and an answer of the first 5 s to
+//! no query that waits is not counted as unmatched: its query may have been sent before.
 
 pub mod code;
 pub mod message;
