@@ -25,8 +25,15 @@ use crate::world::World;
 const MAX_SCOPES: usize = 100_000;
 /// Most containers remembered in one scope; a crash loop makes a new one each round.
 const MAX_RUNS: usize = 64;
-/// Every scope is looked at this often; one where a fact or a failure came in, on the next tick.
+/// How often scopes are looked at where something came in lately or an insight is open; where it was a fact or a failure,
+/// that is on the next tick.
 const ROUND: Duration = Duration::from_secs(1);
+/// What came in longer ago than this came not lately.
+const LATELY: Duration = Duration::from_secs(60);
+/// A scope of which nothing is heard is looked at once in this time and up to [`TURNS`] seconds more, so that the pods of
+/// a large cluster, all listed at once, do not all have their turn at once.
+const REST: Duration = Duration::from_secs(5);
+const TURNS: u64 = 10;
 
 /// Turns events into insights.
 pub struct Engine {
@@ -37,6 +44,8 @@ pub struct Engine {
     life: Lifecycle,
     urgent: BTreeSet<Scope>,
     last_round: Option<Timestamp>,
+    /// The last tick.
+    now: Timestamp,
     stats: Stats,
 }
 
@@ -75,6 +84,7 @@ impl Engine {
             life: Lifecycle::default(),
             urgent: BTreeSet::new(),
             last_round: None,
+            now: Timestamp::default(),
             stats: Stats::default(),
         }
     }
@@ -89,6 +99,7 @@ impl Engine {
 
     /// Moves time on to `now` and gives back what is to be said. Call it every 100 ms.
     pub fn advance(&mut self, now: Timestamp) -> Vec<Insight> {
+        self.now = now;
         let batch = self.batcher.take();
         if !batch.is_empty() {
             self.apply(batch);
@@ -98,7 +109,7 @@ impl Engine {
             .is_none_or(|last| now < last || now.since(last) >= ROUND);
         let urgent = std::mem::take(&mut self.urgent);
         let due: Vec<Scope> = if full {
-            self.tracks.keys().cloned().collect()
+            self.due(now)
         } else {
             urgent.into_iter().collect()
         };
@@ -140,6 +151,20 @@ impl Engine {
         &self.world
     }
 
+    /// The scopes that a round looks at.
+    fn due(&self, now: Timestamp) -> Vec<Scope> {
+        let open = self.life.scopes();
+        let is_due = |(scope, track): &(&Scope, &Track)| {
+            let rested = |looked: Timestamp| now < looked || now.since(looked) >= rest(scope);
+            now.since(track.heard) < LATELY || track.looked.is_none_or(rested) || open.contains(scope)
+        };
+        self.tracks
+            .iter()
+            .filter(is_due)
+            .map(|(scope, _)| scope.clone())
+            .collect()
+    }
+
     fn apply(&mut self, batch: Vec<Event>) {
         self.stats.batches += 1;
         for event in batch {
@@ -166,12 +191,16 @@ impl Engine {
         }
         let track = self.tracks.entry(scope).or_insert_with(|| Track {
             subject: event.subject.clone(),
+            heard: self.now,
+            looked: None,
             own: History::default(),
             containers: BTreeMap::new(),
         });
+        track.heard = self.now;
         let (Subject::Container(identity), Some(id)) = (&event.subject, event.subject.container_id()) else {
             track.subject = event.subject.clone();
-            return track.own.add(event);
+            let is_state = matches!(&event.body, Body::Fact(fact) if fact.is_state());
+            return is_state || track.own.add(event);
         };
         let (identity, id) = (identity.clone(), id.clone());
         if track.containers.len() >= MAX_RUNS && !track.containers.contains_key(&id) {
@@ -186,7 +215,11 @@ impl Engine {
     }
 
     fn look_at(&mut self, now: Timestamp, scope: &Scope, said: &mut Vec<Insight>) {
-        let Some(track) = self.tracks.get(scope) else { return };
+        let Some(track) = self.tracks.get_mut(scope) else {
+            return;
+        };
+        track.looked = Some(now);
+        let track = &*track;
         let window = Window::new(now, scope, track, &self.world);
         for detector in &self.detectors {
             let mut verdict = detector.detect(&window);
@@ -220,6 +253,17 @@ fn is_urgent(body: &Body) -> bool {
         Body::Span { outcome, .. } => *outcome != Outcome::Ok,
         Body::Gauge(_) | Body::Count(_) | Body::Histogram(_) => false,
     }
+}
+
+/// How long a quiet scope is left alone: by its name, so that it is the same in every run.
+fn rest(scope: &Scope) -> Duration {
+    let name = match scope {
+        Scope::Pod(name) | Scope::Container(name) | Scope::Node(name) => name,
+        Scope::Object(object) => &object.name,
+        Scope::Host { comm, .. } => comm,
+        Scope::Cluster => return ROUND,
+    };
+    REST + Duration::from_secs(name.bytes().map(u64::from).sum::<u64>() % TURNS)
 }
 
 fn is_waiting_for_a_name(now: Timestamp, run: &Run) -> bool {

@@ -55,6 +55,16 @@ pub enum Fact {
     },
 }
 
+impl Fact {
+    /// Whether it says how something stands rather than what happened. Such facts are kept in the `World`, the latest only.
+    pub(crate) fn is_state(&self) -> bool {
+        matches!(
+            self,
+            Self::Pod(_) | Self::PodDeleted | Self::Node(_) | Self::NodeDeleted | Self::Object(_) | Self::ObjectDeleted
+        )
+    }
+}
+
 /// From `oom/mark_victim` (`mm/oom_kill.c`). The tracepoint runs in the killer's context; all fields are the victim's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OomKill {

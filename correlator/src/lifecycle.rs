@@ -1,6 +1,6 @@
 //! The life of an insight: said once when it opens, again only when it got worse, and once more when it is over.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::detector::Verdict;
@@ -117,6 +117,11 @@ impl Lifecycle {
     /// The open insights, as they were last said.
     pub(crate) fn open(&self) -> impl Iterator<Item = &Insight> {
         self.open.values().map(|open| &open.said)
+    }
+
+    /// Where insights are open.
+    pub(crate) fn scopes(&self) -> BTreeSet<&Scope> {
+        self.open.keys().map(|(scope, _, _)| scope).collect()
     }
 
     /// How many insights were not said because too many are open.

@@ -20,6 +20,10 @@ pub const NAMING_GRACE: Duration = Duration::from_millis(1_200);
 #[derive(Debug, Clone)]
 pub(crate) struct Track {
     pub(crate) subject: Subject,
+    /// When something last came in, to the last tick.
+    pub(crate) heard: Timestamp,
+    /// When detectors last looked at it.
+    pub(crate) looked: Option<Timestamp>,
     pub(crate) own: History,
     pub(crate) containers: BTreeMap<Arc<str>, Run>,
 }

@@ -1,6 +1,7 @@
 //! Laws of the engine: what is said depends on the events and the ticks, on nothing else.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use correlator::{
@@ -208,4 +209,39 @@ fn memory_stays_bounded_under_a_flood_of_containers() {
     }
     let said = engine.advance(Timestamp::from_secs(10));
     assert_eq!(said.len(), 64);
+}
+
+/// Counts how often it is asked about a pod.
+struct Looks(Arc<AtomicU64>);
+
+impl Detector for Looks {
+    fn id(&self) -> &'static str {
+        "looks"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn detect(&self, _: &Window<'_>) -> Verdict {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Verdict::Quiet
+    }
+}
+
+#[test]
+fn a_quiet_scope_is_looked_at_now_and_then_and_a_busy_one_every_second() {
+    let looks = [true, false].map(|busy| {
+        let looks = Arc::new(AtomicU64::new(0));
+        let mut engine = Engine::new(vec![Box::new(Looks(looks.clone()))], 100);
+        for second in 10..190 {
+            if busy || second == 10 {
+                engine.push(event(second * 1_000, 1, signals::MEMORY_USAGE, Body::Gauge(1.0)));
+            }
+            engine.advance(Timestamp::from_secs(second));
+        }
+        looks.load(Ordering::Relaxed)
+    });
+    assert_eq!(looks[0], 180);
+    assert!((60 + 8..=60 + 25).contains(&looks[1]), "{looks:?}");
 }
