@@ -220,7 +220,8 @@ impl Engine {
         };
         track.looked = Some(now);
         let track = &*track;
-        let window = Window::new(now, scope, track, &self.world);
+        let window = Window::new(now, scope, track, &self.world, &self.life);
+        let mut verdicts = Vec::new();
         for detector in &self.detectors {
             let mut verdict = detector.detect(&window);
             if let Verdict::Found(found) = &mut verdict {
@@ -228,6 +229,11 @@ impl Engine {
                     insight.blind = blind(&self.world, detector.needs());
                 }
             }
+            if verdict != Verdict::Quiet {
+                verdicts.push((detector, verdict));
+            }
+        }
+        for (detector, verdict) in verdicts {
             said.extend(self.life.observe(now, scope, detector.id(), detector.hold(), verdict));
         }
         if track.containers.values().any(|run| is_waiting_for_a_name(now, run)) {

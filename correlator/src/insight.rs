@@ -1,11 +1,13 @@
 //! What tapio tells a person: an insight, the evidence it rests on, and the remedies bound to what was seen.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
 use crate::fact::Gap;
 use crate::identity::Subject;
+use crate::object::ObjectRef;
 use crate::time::Timestamp;
 
 /// How soon a person must act.
@@ -43,6 +45,32 @@ pub enum Status {
     Resolved,
 }
 
+/// Something that can be at the root of trouble elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Culprit {
+    /// A node, by name.
+    Node(Arc<str>),
+    /// The cluster's name resolution.
+    Dns,
+    /// Another object of the API server: a workload, a Service.
+    Object(Arc<ObjectRef>),
+    /// A pod, by uid.
+    Pod(Arc<str>),
+    /// An image, as the pod spec names it.
+    Image(Arc<str>),
+    /// A name that is asked for in DNS.
+    Name(Arc<str>),
+}
+
+/// Insights that an insight explains, and that are therefore not said on their own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Consequences {
+    /// How many there are now.
+    pub count: usize,
+    /// Some of them: `crash-loop shop/cart-1/app`.
+    pub examples: Vec<String>,
+}
+
 /// Something wrong, why, and what to do.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Insight {
@@ -54,6 +82,12 @@ pub struct Insight {
     /// Grows when there is more to say: kills, restarts, failures so far.
     #[serde(skip)]
     pub revision: u64,
+    /// What it is about: insights that suspect one of these are its consequences.
+    #[serde(skip)]
+    pub about: Vec<Culprit>,
+    /// What may be at the root of it, the likeliest first.
+    #[serde(skip)]
+    pub suspects: Vec<Culprit>,
     /// Where it is in its life; set by the engine.
     pub status: Status,
     /// When this was said; set by the engine.
@@ -70,6 +104,9 @@ pub struct Insight {
     pub cause: String,
     /// What it rests on, oldest first.
     pub evidence: Vec<Evidence>,
+    /// What it explains; set by the engine.
+    #[serde(skip_serializing_if = "Consequences::is_none")]
+    pub consequences: Consequences,
     /// What tapio could not see; the answer may be missing something.
     pub blind: Vec<Gap>,
     /// What will happen next, if that can be computed.
@@ -86,6 +123,8 @@ impl Insight {
             id,
             what: String::new(),
             revision: 1,
+            about: Vec::new(),
+            suspects: Vec::new(),
             status: Status::Opened,
             at: Timestamp::default(),
             subject,
@@ -93,6 +132,7 @@ impl Insight {
             title,
             cause,
             evidence: Vec::new(),
+            consequences: Consequences::default(),
             blind: Vec::new(),
             prediction: None,
             remedies: Vec::new(),
@@ -114,6 +154,13 @@ impl Insight {
             .evidence
             .iter()
             .any(|e| matches!(e.source, Source::Kernel | Source::Cgroup))
+    }
+}
+
+impl Consequences {
+    /// Whether there are none.
+    pub fn is_none(&self) -> bool {
+        self.count == 0
     }
 }
 

@@ -29,7 +29,7 @@ pub use event::{Body, Event, Histogram, Outcome, Peer, Signal, signals};
 pub use fact::{DnsAnswer, Exec, Exit, Fact, Gap, KubeEvent, OomKill, Transport};
 pub use history::{Failure, History, Spans};
 pub use identity::{HostProcess, Owner, PodIdentity, Scope, Subject};
-pub use insight::{Evidence, Insight, Prediction, Remedy, Risk, Severity, Source, Status};
+pub use insight::{Consequences, Culprit, Evidence, Insight, Prediction, Remedy, Risk, Severity, Source, Status};
 pub use node::{Condition, NodeState};
 pub use object::{ObjectRef, ObjectState};
 pub use pod::{ContainerRole, ContainerState, ContainerStatus, PodState, ProbeKind, ProbeSpec, Termination};

@@ -1,32 +1,65 @@
-//! The life of an insight: said once when it opens, again only when it got worse, and once more when it is over.
+//! The life of an insight: said once when it opens, again only when it got worse, and once more when it is over. What
+//! another open insight explains is not said on its own.
+
+mod roots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::detector::Verdict;
 use crate::identity::Scope;
-use crate::insight::{Insight, Severity, Status};
+use crate::insight::{Consequences, Culprit, Insight, Severity, Status};
 use crate::time::Timestamp;
+
+use roots::Roots;
 
 /// An insight is repeated at most this often while it grows, unless it becomes more severe.
 const QUIET_TIME: Duration = Duration::from_secs(10);
-/// Most insights that are open at once.
+/// What an insight explained is said on its own when it is still there this long after that insight was resolved.
+const AFTERMATH: Duration = Duration::from_secs(60);
+/// An insight that opens again within this time after it was resolved flaps, and is held twice as long each time.
+const FLAPPING: Duration = Duration::from_secs(900);
+/// How often the hold time is doubled at most.
+const DOUBLINGS: u32 = 4;
+/// Most insights that are open at once, and most that are remembered for flapping.
 const MAX_OPEN: usize = 10_000;
+/// Consequences that are named.
+const EXAMPLES: usize = 10;
 
-type Key = (Scope, &'static str, String);
+/// Where it was found, by which detector, and which of several.
+pub(crate) type Key = (Scope, &'static str, String);
 
 /// The open insights.
 #[derive(Debug, Default)]
 pub(crate) struct Lifecycle {
     open: BTreeMap<Key, Open>,
+    roots: Roots,
+    past: BTreeMap<Key, Past>,
     refused: u64,
 }
 
 #[derive(Debug)]
 struct Open {
+    /// As it was last said; while it was never said, as it was found first.
     said: Insight,
+    is_said: bool,
     seen: Timestamp,
     hold: Duration,
+    /// The insight that explains it.
+    parent: Option<Key>,
+    /// When the insight that explained it was resolved.
+    freed: Option<Timestamp>,
+    /// What it is about, as the roots know it.
+    about: Vec<Culprit>,
+    /// What it explains, and how each is called.
+    children: BTreeMap<Key, String>,
+}
+
+/// An insight that was resolved.
+#[derive(Debug)]
+struct Past {
+    ended: Timestamp,
+    flaps: u32,
 }
 
 impl Lifecycle {
@@ -42,10 +75,10 @@ impl Lifecycle {
         match verdict {
             Verdict::Quiet => Vec::new(),
             Verdict::NotYet => {
-                for ((of, by, _), open) in &mut self.open {
-                    if of == scope && *by == id {
-                        open.seen = now;
-                    }
+                let first = (scope.clone(), id, String::new());
+                let ours = self.open.range_mut(first..);
+                for (_, open) in ours.take_while(|((of, by, _), _)| of == scope && *by == id) {
+                    open.seen = now;
                 }
                 Vec::new()
             }
@@ -59,32 +92,92 @@ impl Lifecycle {
     fn found(&mut self, now: Timestamp, scope: &Scope, hold: Duration, mut insight: Insight) -> Option<Insight> {
         insight.at = now;
         let key = (scope.clone(), insight.id, insight.what.clone());
-        if let Some(open) = self.open.get_mut(&key) {
-            open.seen = now;
-            if !is_news(&open.said, &insight, now) {
-                return None;
-            }
-            insight.status = Status::Updated;
-            open.said = insight.clone();
-            return Some(insight);
-        }
-        if self.open.len() >= MAX_OPEN {
-            self.refused += 1;
+        if !self.open.contains_key(&key) && !self.begin(&key, &insight, now, hold) {
             return None;
         }
-        insight.status = Status::Opened;
-        self.open.insert(
-            key,
-            Open {
-                said: insight.clone(),
-                seen: now,
-                hold,
-            },
-        );
-        Some(insight)
+        self.index(&key, &insight.about);
+        let parent = self.parent_of(&key, &insight);
+        self.adopt(&key, parent, now);
+        let open = self.open.get_mut(&key)?;
+        open.seen = now;
+        let freed_lately = open.freed.is_some_and(|freed| now.since(freed) < AFTERMATH);
+        if open.parent.is_some() || (freed_lately && !open.is_said) {
+            return None;
+        }
+        open.say(now, insight)
     }
 
-    /// Gives back the insights that are over.
+    /// Opens an insight without saying it. False when too many are open.
+    fn begin(&mut self, key: &Key, insight: &Insight, now: Timestamp, hold: Duration) -> bool {
+        if self.open.len() >= MAX_OPEN {
+            self.refused += 1;
+            return false;
+        }
+        let past = self.past.get(key).filter(|past| now.since(past.ended) < FLAPPING);
+        let flaps = past.map_or(0, |past| past.flaps + 1);
+        let open = Open {
+            said: insight.clone(),
+            is_said: false,
+            seen: now,
+            hold: hold * 2u32.pow(flaps.min(DOUBLINGS)),
+            parent: None,
+            freed: None,
+            about: Vec::new(),
+            children: BTreeMap::new(),
+        };
+        self.open.insert(key.clone(), open);
+        true
+    }
+
+    fn index(&mut self, key: &Key, about: &[Culprit]) {
+        let Some(open) = self.open.get_mut(key).filter(|open| open.about != about) else {
+            return;
+        };
+        self.roots.remove(key, &open.about);
+        self.roots.add(key, about);
+        open.about = about.to_vec();
+    }
+
+    /// The open insight that explains this one: about the likeliest suspect, or what explains that one in turn, and not
+    /// itself a consequence of this one.
+    fn parent_of(&self, key: &Key, insight: &Insight) -> Option<Key> {
+        let suspects = insight
+            .suspects
+            .iter()
+            .filter(|suspect| !insight.about.contains(suspect));
+        let mut tops = suspects
+            .flat_map(|suspect| self.roots.of(suspect))
+            .map(|root| self.top(root));
+        tops.find(|top| *top != key).cloned()
+    }
+
+    fn top<'a>(&'a self, key: &'a Key) -> &'a Key {
+        let mut at = key;
+        while let Some(parent) = self.open.get(at).and_then(|open| open.parent.as_ref()) {
+            at = parent;
+        }
+        at
+    }
+
+    fn adopt(&mut self, key: &Key, parent: Option<Key>, now: Timestamp) {
+        let Some(open) = self.open.get_mut(key) else { return };
+        if open.parent == parent {
+            return;
+        }
+        if parent.is_none() {
+            open.freed = Some(now);
+        }
+        let label = format!("{} {}", open.said.id, open.said.subject);
+        let before = std::mem::replace(&mut open.parent, parent.clone());
+        if let Some(before) = before.and_then(|before| self.open.get_mut(&before)) {
+            before.children.remove(key);
+        }
+        if let Some(parent) = parent.and_then(|parent| self.open.get_mut(&parent)) {
+            parent.children.insert(key.clone(), label);
+        }
+    }
+
+    /// Gives back the insights that are over, of those that were said.
     pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<Insight> {
         let over: Vec<Key> = self
             .open
@@ -92,10 +185,25 @@ impl Lifecycle {
             .filter(|(_, open)| now.since(open.seen) >= open.hold)
             .map(|(key, _)| key.clone())
             .collect();
-        over.iter()
-            .filter_map(|key| self.open.remove(key))
-            .map(|open| resolved(open.said, now))
-            .collect()
+        self.past.retain(|_, past| now.since(past.ended) < FLAPPING);
+        over.iter().filter_map(|key| self.end(key, now)).collect()
+    }
+
+    fn end(&mut self, key: &Key, now: Timestamp) -> Option<Insight> {
+        self.adopt(key, None, now);
+        let open = self.open.remove(key)?;
+        self.roots.remove(key, &open.about);
+        for child in open.children.keys() {
+            self.adopt(child, None, now);
+        }
+        if !open.is_said {
+            return None;
+        }
+        let flaps = self.past.get(key).map_or(0, |past| past.flaps + 1);
+        if self.past.len() < MAX_OPEN || self.past.contains_key(key) {
+            self.past.insert(key.clone(), Past { ended: now, flaps });
+        }
+        Some(resolved(open.said, now))
     }
 
     /// A container that was known by its id has a name: what was said of it stays the same insight.
@@ -107,15 +215,34 @@ impl Lifecycle {
             .cloned()
             .collect();
         for key in renamed {
-            if let Some(open) = self.open.remove(&key) {
-                let what = key.2.replacen(id, name, 1);
-                self.open.insert((key.0, key.1, what), open);
-            }
+            let now_called = (key.0.clone(), key.1, key.2.replacen(id, name, 1));
+            self.rekey(&key, now_called);
         }
     }
 
-    /// The open insights, as they were last said.
+    fn rekey(&mut self, before: &Key, after: Key) {
+        let Some(open) = self.open.remove(before) else { return };
+        self.roots.remove(before, &open.about);
+        self.roots.add(&after, &open.about);
+        if let Some(parent) = open.parent.as_ref().and_then(|parent| self.open.get_mut(parent)) {
+            let label = parent.children.remove(before).unwrap_or_default();
+            parent.children.insert(after.clone(), label);
+        }
+        for child in open.children.keys() {
+            if let Some(child) = self.open.get_mut(child) {
+                child.parent = Some(after.clone());
+            }
+        }
+        self.open.insert(after, open);
+    }
+
+    /// The open insights that were said, as they were last said.
     pub(crate) fn open(&self) -> impl Iterator<Item = &Insight> {
+        self.open.values().filter(|open| open.is_said).map(|open| &open.said)
+    }
+
+    /// The open insights, also those that others explain.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Insight> {
         self.open.values().map(|open| &open.said)
     }
 
@@ -130,10 +257,28 @@ impl Lifecycle {
     }
 }
 
+impl Open {
+    /// Says it when it is new or there is more to say.
+    fn say(&mut self, now: Timestamp, mut insight: Insight) -> Option<Insight> {
+        insight.consequences = Consequences {
+            count: self.children.len(),
+            examples: self.children.values().take(EXAMPLES).cloned().collect(),
+        };
+        if self.is_said && !is_news(&self.said, &insight, now) {
+            return None;
+        }
+        insight.status = if self.is_said { Status::Updated } else { Status::Opened };
+        self.is_said = true;
+        self.said = insight.clone();
+        Some(insight)
+    }
+}
+
 fn is_news(said: &Insight, now_said: &Insight, now: Timestamp) -> bool {
     let worse = now_said.severity > said.severity;
     let doubled = now_said.revision >= said.revision.saturating_mul(2);
-    worse || (doubled && now.since(said.at) >= QUIET_TIME)
+    let explains_more = now_said.consequences.count > said.consequences.count.saturating_mul(2);
+    worse || ((doubled || explains_more) && now.since(said.at) >= QUIET_TIME)
 }
 
 fn resolved(mut insight: Insight, now: Timestamp) -> Insight {
@@ -146,64 +291,4 @@ fn resolved(mut insight: Insight, now: Timestamp) -> Insight {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::identity::Subject;
-
-    const HOLD: Duration = Duration::from_secs(60);
-
-    fn insight(severity: Severity, revision: u64) -> Insight {
-        let mut insight = Insight::new("test", Subject::Cluster, severity, "t".into(), "c".into());
-        insight.revision = revision;
-        insight.what = "id-1".into();
-        insight
-    }
-
-    fn observe(life: &mut Lifecycle, second: u64, insight: Insight) -> Vec<Status> {
-        let now = Timestamp::from_secs(second);
-        let said = life.observe(now, &Scope::Cluster, "test", HOLD, Verdict::Found(vec![insight]));
-        said.iter().map(|insight| insight.status).collect()
-    }
-
-    #[test]
-    fn it_is_said_once_and_again_when_it_doubled() {
-        let mut life = Lifecycle::default();
-        assert_eq!(observe(&mut life, 0, insight(Severity::Warning, 1)), [Status::Opened]);
-        assert_eq!(observe(&mut life, 1, insight(Severity::Warning, 1)), []);
-        assert_eq!(observe(&mut life, 2, insight(Severity::Warning, 2)), [], "too soon");
-        assert_eq!(observe(&mut life, 20, insight(Severity::Warning, 2)), [Status::Updated]);
-        assert_eq!(observe(&mut life, 40, insight(Severity::Warning, 3)), []);
-        assert_eq!(
-            observe(&mut life, 41, insight(Severity::Critical, 3)),
-            [Status::Updated]
-        );
-    }
-
-    #[test]
-    fn it_is_over_when_it_stayed_away_for_the_hold_time() {
-        let mut life = Lifecycle::default();
-        observe(&mut life, 0, insight(Severity::Warning, 1));
-        assert!(life.expire(Timestamp::from_secs(59)).is_empty());
-        let over: Vec<_> = life.expire(Timestamp::from_secs(60)).iter().map(|i| i.status).collect();
-        assert_eq!(over, [Status::Resolved]);
-        assert_eq!(life.open().count(), 0);
-    }
-
-    #[test]
-    fn not_yet_keeps_what_was_said() {
-        let mut life = Lifecycle::default();
-        observe(&mut life, 0, insight(Severity::Warning, 1));
-        life.observe(Timestamp::from_secs(50), &Scope::Cluster, "test", HOLD, Verdict::NotYet);
-        assert!(life.expire(Timestamp::from_secs(100)).is_empty());
-    }
-
-    #[test]
-    fn a_name_learnt_later_makes_no_second_insight() {
-        let mut life = Lifecycle::default();
-        observe(&mut life, 0, insight(Severity::Warning, 1));
-        life.rename(&Scope::Cluster, "id-1", "app");
-        let mut named = insight(Severity::Warning, 1);
-        named.what = "app".into();
-        assert_eq!(observe(&mut life, 1, named), []);
-    }
-}
+mod tests;

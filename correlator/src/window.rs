@@ -8,6 +8,8 @@ use crate::event::Signal;
 use crate::fact::Fact;
 use crate::history::{Failure, History};
 use crate::identity::{PodIdentity, Scope, Subject};
+use crate::insight::Insight;
+use crate::lifecycle::Lifecycle;
 use crate::pod::{ContainerState, Termination};
 use crate::series::Series;
 use crate::time::Timestamp;
@@ -42,6 +44,7 @@ pub struct Window<'a> {
     scope: &'a Scope,
     track: &'a Track,
     world: &'a World,
+    life: &'a Lifecycle,
     containers: Vec<ContainerView<'a>>,
 }
 
@@ -68,15 +71,27 @@ pub struct RunView<'a> {
 }
 
 impl<'a> Window<'a> {
-    pub(crate) fn new(now: Timestamp, scope: &'a Scope, track: &'a Track, world: &'a World) -> Self {
+    pub(crate) fn new(
+        now: Timestamp,
+        scope: &'a Scope,
+        track: &'a Track,
+        world: &'a World,
+        life: &'a Lifecycle,
+    ) -> Self {
         let containers = group(now, scope, track, world);
         Self {
             now,
             scope,
             track,
             world,
+            life,
             containers,
         }
+    }
+
+    /// The insights that are open everywhere, also those that are not said because another one explains them.
+    pub fn open(&self) -> impl Iterator<Item = &'a Insight> {
+        self.life.all()
     }
 
     /// This moment.

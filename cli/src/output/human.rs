@@ -96,6 +96,12 @@ impl<W: Write> Human<W> {
                 evidence.says
             ))?;
         }
+        if !insight.consequences.is_none() {
+            self.heading("", &format!("Explains {} more:", insight.consequences.count))?;
+            for example in &insight.consequences.examples {
+                self.bullet(example)?;
+            }
+        }
         if let Some(prediction) = &insight.prediction {
             self.prediction(prediction)?;
         }
