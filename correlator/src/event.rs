@@ -124,6 +124,12 @@ impl Outcome {
         }
     }
 
+    /// Whether the other side did what it was asked, so that the time it took is that of an answer; a DNS server that says
+    /// that there is no such name has answered.
+    pub const fn is_answer(self) -> bool {
+        matches!(self, Self::Ok | Self::NameMissing)
+    }
+
     /// The label value of this outcome.
     pub const fn label(self) -> &'static str {
         match self {
@@ -176,6 +182,8 @@ pub mod signals {
     pub const OOM_KILL: Signal = Signal::new("memory.oom_kill");
     /// Count, nanoseconds of CPU time used.
     pub const CPU_USAGE: Signal = Signal::new("cpu.usage");
+    /// Count: enforcement periods (`cpu.stat` `nr_periods`), of a container that has a quota.
+    pub const CPU_PERIODS: Signal = Signal::new("cpu.periods");
     /// Count: enforcement periods in which the quota ran out.
     pub const CPU_THROTTLED_PERIODS: Signal = Signal::new("cpu.throttled_periods");
     /// Count, nanoseconds spent throttled.

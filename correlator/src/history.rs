@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::event::{Body, Event, Outcome, Peer, Signal};
 use crate::fact::Fact;
 use crate::series::{REACH, Series};
+use crate::sketch::{Sketch, Sketches};
 use crate::time::Timestamp;
 
 /// Most signals a history keeps; more come only from a broken source.
@@ -22,6 +23,7 @@ const MAX_PEERS: usize = 256;
 pub struct History {
     series: BTreeMap<Signal, Series>,
     spans: BTreeMap<Signal, Spans>,
+    sketches: BTreeMap<Signal, Sketches>,
     facts: VecDeque<(Timestamp, Fact)>,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
@@ -60,6 +62,9 @@ impl History {
             Body::Count(rise) => self.sample(event.signal, at, rise as f64),
             Body::Histogram(histogram) => {
                 let count: u64 = histogram.counts.iter().sum();
+                if let Some(sketch) = self.sketch(&event.signal, at) {
+                    sketch.add_histogram(&histogram);
+                }
                 self.sample(event.signal, at, count as f64)
             }
             Body::Span { took, outcome, peer } => self.span(
@@ -90,6 +95,11 @@ impl History {
         if self.spans.len() >= MAX_SIGNALS && !self.spans.contains_key(&signal) {
             return false;
         }
+        if span.outcome.is_answer()
+            && let Some(sketch) = self.sketch(&signal, span.at)
+        {
+            sketch.add(span.took);
+        }
         let spans = self.spans.entry(signal).or_default();
         if span.outcome == Outcome::Ok {
             if let Some(peer) = span.peer {
@@ -99,6 +109,13 @@ impl History {
         }
         insert_in_time(&mut spans.failed, span, |failure| failure.at, MAX_FAILURES);
         true
+    }
+
+    fn sketch(&mut self, signal: &Signal, at: Timestamp) -> Option<&mut Sketch> {
+        if self.sketches.len() >= MAX_SIGNALS && !self.sketches.contains_key(signal) {
+            return None;
+        }
+        self.sketches.entry(signal.clone()).or_default().at(at)
     }
 
     /// Drops what is out of reach at `now`. `false` when nothing is left.
@@ -115,6 +132,7 @@ impl History {
         self.series.retain(|_, series| !series.is_empty());
         self.spans
             .retain(|_, spans| !spans.ok.is_empty() || !spans.failed.is_empty());
+        self.sketches.retain(|_, sketches| sketches.forget_before(cutoff));
         self.facts.retain(|(at, _)| *at >= cutoff);
         !(self.series.is_empty() && self.spans.is_empty() && self.facts.is_empty())
     }
@@ -127,6 +145,13 @@ impl History {
     /// The spans of a signal.
     pub fn spans(&self, signal: &Signal) -> Option<&Spans> {
         self.spans.get(signal)
+    }
+
+    /// How long the spans of a signal took that were answered, or what its histograms counted, from `from` to before
+    /// `to`, to half a minute.
+    pub fn latencies(&self, signal: &Signal, from: Timestamp, to: Timestamp) -> Sketch {
+        let sketches = self.sketches.get(signal);
+        sketches.map_or_else(Sketch::default, |sketches| sketches.between(from, to))
     }
 
     /// The facts, oldest first.

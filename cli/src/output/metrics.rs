@@ -117,6 +117,11 @@ const KNOWN: &[Known] = &[
         "Time in which the CPU quota was used up.",
     ),
     known(
+        "cpu.periods",
+        "cpu_periods_total",
+        "Enforcement periods of the CPU quota.",
+    ),
+    known(
         "cpu.throttled_periods",
         "cpu_throttled_periods_total",
         "Periods in which the CPU quota was used up.",

@@ -6,8 +6,10 @@ use super::flat_keyed::value;
 /// Throttling since the cgroup was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Throttling {
-    /// Enforcement periods in which the quota ran out.
+    /// Enforcement periods.
     pub(super) periods: u64,
+    /// Those in which the quota ran out.
+    pub(super) throttled: u64,
     /// Nanoseconds, summed over CPUs.
     pub(super) time_ns: u64,
 }
@@ -20,7 +22,8 @@ pub(super) fn usage_v2(text: &str) -> Option<u64> {
 /// Throttling of a v2 cgroup.
 pub(super) fn throttling_v2(text: &str) -> Option<Throttling> {
     Some(Throttling {
-        periods: value(text, "nr_throttled")?,
+        periods: value(text, "nr_periods")?,
+        throttled: value(text, "nr_throttled")?,
         time_ns: value(text, "throttled_usec")?.saturating_mul(1000),
     })
 }
@@ -28,7 +31,8 @@ pub(super) fn throttling_v2(text: &str) -> Option<Throttling> {
 /// Throttling of a v1 cgroup.
 pub(super) fn throttling_v1(text: &str) -> Option<Throttling> {
     Some(Throttling {
-        periods: value(text, "nr_throttled")?,
+        periods: value(text, "nr_periods")?,
+        throttled: value(text, "nr_throttled")?,
         time_ns: value(text, "throttled_time")?,
     })
 }
@@ -44,7 +48,8 @@ mod tests {
     fn v2_is_microseconds() {
         assert_eq!(usage_v2(V2), Some(1_500_250_000));
         let throttling = Throttling {
-            periods: 40,
+            periods: 120,
+            throttled: 40,
             time_ns: 2_000_001_000,
         };
         assert_eq!(throttling_v2(V2), Some(throttling));
@@ -54,7 +59,8 @@ mod tests {
     fn v1_is_nanoseconds() {
         let text = "nr_periods 10\nnr_throttled 4\nthrottled_time 987654321\nnr_bursts 0\nburst_time 0\n";
         let throttling = Throttling {
-            periods: 4,
+            periods: 10,
+            throttled: 4,
             time_ns: 987_654_321,
         };
         assert_eq!(throttling_v1(text), Some(throttling));

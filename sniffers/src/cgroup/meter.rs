@@ -89,7 +89,9 @@ fn counts(last: &Reading, reading: &Reading, say: &mut impl FnMut(Signal, Body))
         rise(last.cpu_usage, reading.cpu_usage, |nanoseconds| nanoseconds),
     );
     let periods = rise(last.throttling, reading.throttling, |throttling| throttling.periods);
-    say_rise(signals::CPU_THROTTLED_PERIODS, periods);
+    say_rise(signals::CPU_PERIODS, periods);
+    let throttled = rise(last.throttling, reading.throttling, |throttling| throttling.throttled);
+    say_rise(signals::CPU_THROTTLED_PERIODS, throttled);
     let time = rise(last.throttling, reading.throttling, |throttling| throttling.time_ns);
     say_rise(signals::CPU_THROTTLED, time);
 }
@@ -248,14 +250,19 @@ mod tests {
 
     #[test]
     fn cpu_time_and_throttling_are_said_as_rises() {
-        let reading = |usage, periods, time_ns| Reading {
+        let reading = |usage, throttled, time_ns| Reading {
             cpu_usage: Some(v2(usage)),
-            throttling: Some(v2(Throttling { periods, time_ns })),
+            throttling: Some(v2(Throttling {
+                periods: 2 * throttled,
+                throttled,
+                time_ns,
+            })),
             ..Reading::default()
         };
         let said = rounds(&[reading(1000, 1, 10), reading(4000, 3, 60), reading(4000, 3, 60)]);
         let expected = vec![
             (signals::CPU_USAGE, Body::Count(3000)),
+            (signals::CPU_PERIODS, Body::Count(4)),
             (signals::CPU_THROTTLED_PERIODS, Body::Count(2)),
             (signals::CPU_THROTTLED, Body::Count(50)),
         ];

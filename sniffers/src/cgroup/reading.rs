@@ -218,7 +218,7 @@ mod tests {
             ),
             (
                 "kubepods/pod/c/cpu.stat",
-                "usage_usec 3\nnr_throttled 2\nthrottled_usec 1\n",
+                "usage_usec 3\nnr_periods 5\nnr_throttled 2\nthrottled_usec 1\n",
             ),
         ]);
         let split = Split {
@@ -234,7 +234,8 @@ mod tests {
             oom_kills: Some(v2(1)),
             cpu_usage: Some(v2(3000)),
             throttling: Some(v2(Throttling {
-                periods: 2,
+                periods: 5,
+                throttled: 2,
                 time_ns: 1000,
             })),
             memory_pressure: Some(v2(Stalled {
@@ -258,7 +259,7 @@ mod tests {
             ("memory/c/memory.usage_in_bytes", "1000\n"),
             ("memory/c/memory.oom_control", "under_oom 0\noom_kill 4\n"),
             ("cpuacct/c/cpuacct.usage", "77\n"),
-            ("cpu/c/cpu.stat", "nr_throttled 2\nthrottled_time 9\n"),
+            ("cpu/c/cpu.stat", "nr_periods 5\nnr_throttled 2\nthrottled_time 9\n"),
             ("pids/c/pids.current", "3\n"),
             ("unified/c/io.pressure", "some total=1\nfull total=0\n"),
         ]);
@@ -274,7 +275,11 @@ mod tests {
             }),
             oom_kills: Some(v1(4)),
             cpu_usage: Some(v2(3000)),
-            throttling: Some(v1(Throttling { periods: 2, time_ns: 9 })),
+            throttling: Some(v1(Throttling {
+                periods: 5,
+                throttled: 2,
+                time_ns: 9,
+            })),
             io_pressure: Some(v2(Stalled {
                 some_ns: 1000,
                 full_ns: Some(0),
