@@ -18,7 +18,7 @@ use crate::identity::{Scope, Subject};
 use crate::insight::Insight;
 use crate::lifecycle::Lifecycle;
 use crate::time::Timestamp;
-use crate::window::{NAMING_GRACE, Run, Track, Window};
+use crate::window::{Around, NAMING_GRACE, Run, Track, Window};
 use crate::world::World;
 
 /// Most scopes with a history.
@@ -215,12 +215,17 @@ impl Engine {
     }
 
     fn look_at(&mut self, now: Timestamp, scope: &Scope, said: &mut Vec<Insight>) {
-        let Some(track) = self.tracks.get_mut(scope) else {
+        if let Some(track) = self.tracks.get_mut(scope) {
+            track.looked = Some(now);
+        }
+        let around = Around {
+            tracks: &self.tracks,
+            world: &self.world,
+            life: &self.life,
+        };
+        let Some(window) = Window::new(now, scope, around) else {
             return;
         };
-        track.looked = Some(now);
-        let track = &*track;
-        let window = Window::new(now, scope, track, &self.world, &self.life);
         let mut verdicts = Vec::new();
         for detector in &self.detectors {
             let mut verdict = detector.detect(&window);
@@ -236,7 +241,12 @@ impl Engine {
         for (detector, verdict) in verdicts {
             said.extend(self.life.observe(now, scope, detector.id(), detector.hold(), verdict));
         }
-        if track.containers.values().any(|run| is_waiting_for_a_name(now, run)) {
+        let mut runs = self
+            .tracks
+            .get(scope)
+            .into_iter()
+            .flat_map(|track| track.containers.values());
+        if runs.any(|run| is_waiting_for_a_name(now, run)) {
             self.urgent.insert(scope.clone());
         }
     }

@@ -39,4 +39,4 @@ pub use series::{Bucket, REACH, Series};
 pub use sketch::Sketch;
 pub use time::Timestamp;
 pub use window::{ContainerView, RunView, Window};
-pub use world::{Loss, Pod, TERMINATION_REACH, World};
+pub use world::{Loss, Node, Pod, TERMINATION_REACH, World};

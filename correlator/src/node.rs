@@ -36,6 +36,14 @@ pub struct NodeState {
     pub unschedulable: bool,
 }
 
+impl NodeState {
+    /// A condition by its type.
+    #[must_use]
+    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.conditions.iter().find(|condition| &*condition.kind == kind)
+    }
+}
+
 /// One status condition.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Condition {

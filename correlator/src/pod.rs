@@ -19,6 +19,9 @@ pub struct PodState {
     /// `status.reason`, such as `Evicted`; empty when absent.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub reason: Arc<str>,
+    /// `status.message`, cut at 512 bytes; empty when absent.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub message: Arc<str>,
     /// `Always`, `OnFailure`, `Never`.
     pub restart_policy: Arc<str>,
     /// Pod addresses. Those of a hostNetwork pod are the node's.

@@ -43,9 +43,16 @@ pub struct Window<'a> {
     now: Timestamp,
     scope: &'a Scope,
     track: &'a Track,
-    world: &'a World,
-    life: &'a Lifecycle,
+    around: Around<'a>,
     containers: Vec<ContainerView<'a>>,
+}
+
+/// Everything beyond the scope that a detector may look at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Around<'a> {
+    pub(crate) tracks: &'a BTreeMap<Scope, Track>,
+    pub(crate) world: &'a World,
+    pub(crate) life: &'a Lifecycle,
 }
 
 /// A container of the pod, through all its restarts.
@@ -71,27 +78,27 @@ pub struct RunView<'a> {
 }
 
 impl<'a> Window<'a> {
-    pub(crate) fn new(
-        now: Timestamp,
-        scope: &'a Scope,
-        track: &'a Track,
-        world: &'a World,
-        life: &'a Lifecycle,
-    ) -> Self {
-        let containers = group(now, scope, track, world);
-        Self {
+    /// The view of a scope, if anything is remembered of it.
+    pub(crate) fn new(now: Timestamp, scope: &Scope, around: Around<'a>) -> Option<Self> {
+        let (scope, track) = around.tracks.get_key_value(scope)?;
+        let containers = group(now, scope, track, around.world);
+        Some(Self {
             now,
             scope,
             track,
-            world,
-            life,
+            around,
             containers,
-        }
+        })
+    }
+
+    /// The view of another scope at the same moment, if anything is remembered of it.
+    pub fn of(&self, scope: &Scope) -> Option<Self> {
+        Self::new(self.now, scope, self.around)
     }
 
     /// The insights that are open everywhere, also those that are not said because another one explains them.
     pub fn open(&self) -> impl Iterator<Item = &'a Insight> {
-        self.life.all()
+        self.around.life.all()
     }
 
     /// This moment.
@@ -115,7 +122,7 @@ impl<'a> Window<'a> {
     /// The pod as the API server told it.
     pub fn pod(&self) -> Option<&'a Pod> {
         match self.scope {
-            Scope::Pod(uid) => self.world.pod(uid),
+            Scope::Pod(uid) => self.around.world.pod(uid),
             _ => None,
         }
     }
@@ -132,7 +139,7 @@ impl<'a> Window<'a> {
 
     /// The rest of the world.
     pub fn world(&self) -> &'a World {
-        self.world
+        self.around.world
     }
 }
 

@@ -1,9 +1,11 @@
 //! What holds now, beyond any one pod: the pods and nodes of the API server, their addresses, and what tapio cannot see.
 
 mod addresses;
+mod node;
 mod objects;
+mod pod;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,19 +13,17 @@ use std::time::Duration;
 use crate::event::{Body, Event};
 use crate::fact::{Fact, Gap};
 use crate::identity::{PodIdentity, Scope, Subject};
-use crate::node::NodeState;
 use crate::object::{EndpointsState, NetworkPolicyState, ObjectRef, ObjectState, ServiceState};
-use crate::pod::{ContainerState, ContainerStatus, PodState, Termination};
+use crate::pod::PodState;
 use crate::series::REACH;
 use crate::time::Timestamp;
+
+pub use node::Node;
+pub use pod::Pod;
 
 use addresses::Addresses;
 use objects::Objects;
 
-/// Most terminations remembered a container.
-const MAX_TERMINATIONS: usize = 16;
-/// Most container ids remembered a pod; a crash loop makes a new one each round.
-const MAX_IDS: usize = 64;
 /// Terminations older than this are no news.
 pub const TERMINATION_REACH: Duration = Duration::from_secs(600);
 
@@ -31,23 +31,11 @@ pub const TERMINATION_REACH: Duration = Duration::from_secs(600);
 #[derive(Debug, Clone, Default)]
 pub struct World {
     pods: BTreeMap<Arc<str>, Pod>,
-    nodes: BTreeMap<Arc<str>, NodeState>,
+    nodes: BTreeMap<Arc<str>, Node>,
     objects: Objects,
     addresses: Addresses,
     gaps: BTreeMap<Arc<str>, (Timestamp, Gap)>,
     losses: BTreeMap<(Arc<str>, Arc<str>), Loss>,
-}
-
-/// A pod as the API server last told it, with what it told before.
-#[derive(Debug, Clone, Default)]
-pub struct Pod {
-    /// Its names.
-    pub identity: Arc<PodIdentity>,
-    /// Its state.
-    pub state: PodState,
-    names: VecDeque<(Arc<str>, Arc<str>)>,
-    terminations: BTreeMap<Arc<str>, VecDeque<Termination>>,
-    gone: Option<Timestamp>,
 }
 
 /// Events a source lost.
@@ -76,7 +64,7 @@ impl World {
             (Fact::Pod(state), Subject::Pod(identity)) => return self.pod_seen(identity, state, event.at),
             (Fact::PodDeleted, Subject::Pod(identity)) => self.pod_gone(&identity.uid, event.at),
             (Fact::Node(state), Subject::Node(name)) => {
-                self.nodes.insert(name.clone(), (**state).clone());
+                self.nodes.entry(name.clone()).or_default().seen(state, event.at);
             }
             (Fact::NodeDeleted, Subject::Node(name)) => {
                 self.nodes.remove(name);
@@ -151,12 +139,12 @@ impl World {
     }
 
     /// A node by name.
-    pub fn node(&self, name: &str) -> Option<&NodeState> {
+    pub fn node(&self, name: &str) -> Option<&Node> {
         self.nodes.get(name)
     }
 
     /// The nodes, by name.
-    pub fn nodes(&self) -> impl Iterator<Item = (&Arc<str>, &NodeState)> {
+    pub fn nodes(&self) -> impl Iterator<Item = (&Arc<str>, &Node)> {
         self.nodes.iter()
     }
 
@@ -225,70 +213,11 @@ impl World {
     }
 }
 
-impl Pod {
-    /// Whether the API server still has it.
-    pub fn exists(&self) -> bool {
-        self.gone.is_none()
-    }
-
-    /// The name of a container id, also of one that has ended.
-    pub fn name_of(&self, container_id: &str) -> Option<&Arc<str>> {
-        self.names
-            .iter()
-            .rev()
-            .find(|(id, _)| &**id == container_id)
-            .map(|(_, name)| name)
-    }
-
-    /// How a container ended so far, oldest first.
-    pub fn terminations(&self, container: &str) -> impl DoubleEndedIterator<Item = &Termination> {
-        self.terminations.get(container).into_iter().flatten()
-    }
-
-    fn container_seen(&mut self, container: &ContainerState) -> Vec<Named> {
-        let mut ended: Vec<&Termination> = container.last.iter().collect();
-        if let ContainerStatus::Terminated(termination) = &container.status {
-            ended.push(termination);
-        }
-        let mut named = Vec::new();
-        for id in ended
-            .iter()
-            .map(|termination| &termination.container_id)
-            .chain([&container.id])
-        {
-            if !id.is_empty() && self.name_of(id).is_none() {
-                self.names.push_back((id.clone(), container.name.clone()));
-                named.push(Named {
-                    id: id.clone(),
-                    name: container.name.clone(),
-                });
-            }
-        }
-        while self.names.len() > MAX_IDS {
-            self.names.pop_front();
-        }
-        let known = self.terminations.entry(container.name.clone()).or_default();
-        for termination in ended {
-            if !known.iter().any(|other| is_same(other, termination)) {
-                known.push_back(termination.clone());
-            }
-        }
-        while known.len() > MAX_TERMINATIONS {
-            known.pop_front();
-        }
-        named
-    }
-}
-
-/// One end of a container is told twice: as `state.terminated` and later as `lastState.terminated`.
-fn is_same(a: &Termination, b: &Termination) -> bool {
-    a.finished == b.finished && a.container_id == b.container_id
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::signals;
+    use crate::pod::{ContainerState, ContainerStatus, Termination};
 
     fn seen(state: PodState) -> Event {
         let identity = PodIdentity {

@@ -139,7 +139,7 @@ fn insight(
     insight.remedies.push(remedies::look(&container.identity, "the log of the run that ended usually names the reason"));
     if let Cause::Oom { limit: Some(limit), peak } = &cause {
         let node = container.identity.node.as_deref().and_then(|name| window.world().node(name));
-        let allocatable = node.and_then(|node| node.allocatable_memory);
+        let allocatable = node.and_then(|node| node.state.allocatable_memory);
         insight.remedies.push(remedies::raise_memory_limit(&container.identity, *peak, *limit, allocatable));
     }
     if let Cause::Dependency { peer, at, .. } = &cause {

@@ -83,7 +83,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     let node_ran_out = last.is_some_and(|(_, kill, _)| kill.limit.is_none());
     if let Some(limit) = limit.filter(|_| !node_ran_out) {
         let node = container.identity.node.as_deref().and_then(|name| window.world().node(name));
-        let allocatable = node.and_then(|node| node.allocatable_memory);
+        let allocatable = node.and_then(|node| node.state.allocatable_memory);
         insight.remedies.push(remedies::raise_memory_limit(&container.identity, peak(container), limit, allocatable));
     }
     Some(insight)

@@ -160,7 +160,7 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, series: &Series, 
         confidence: "low: closed form, not calibrated here; cannot foresee sudden allocations".to_owned(),
     });
     let node = container.identity.node.as_deref().and_then(|name| window.world().node(name));
-    let allocatable = node.and_then(|node| node.allocatable_memory);
+    let allocatable = node.and_then(|node| node.state.allocatable_memory);
     insight.remedies.push(remedies::raise_memory_limit(&container.identity, used, limit, allocatable));
     insight
 }
