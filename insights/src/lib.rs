@@ -2,6 +2,7 @@
 //!
 //! Like the engine they run in, detectors are pure functions of what was seen.
 
+mod changes;
 mod destination;
 mod ends;
 mod exit_status;

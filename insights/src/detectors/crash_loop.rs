@@ -26,7 +26,7 @@ use correlator::{
 };
 
 use crate::ends::{self, Cause, End};
-use crate::peers;
+use crate::{changes, peers};
 use crate::phrase::{bytes, count, duration, escape};
 use crate::remedies;
 
@@ -146,6 +146,8 @@ fn insight(
         insight.remedies.extend(peers::look(window.world(), peer, *at));
     }
     insight.remedies.extend(remedies::for_command(&container.identity, &cause));
+    let began = ends.first().map_or(window.now(), |end| end.at);
+    insight.remedies.extend(changes::undo(window.world(), &container.identity, began));
     insight
 }
 

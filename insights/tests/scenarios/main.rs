@@ -1,6 +1,7 @@
 //! Short stories of events and what all detectors together say of them.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod changes;
 mod fires;
 mod services;
 mod stage;
