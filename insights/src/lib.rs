@@ -7,7 +7,7 @@ mod destination;
 mod ends;
 mod exit_status;
 mod forecast;
-mod kubectl;
+pub mod kubectl;
 mod peers;
 mod phrase;
 mod remedies;

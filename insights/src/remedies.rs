@@ -1,9 +1,10 @@
 //! Remedies that several detectors offer.
 
 use correlator::{PodIdentity, Remedy, Risk};
+use serde_json::json;
 
 use crate::ends::Cause;
-use crate::kubectl::{is_label, on_owner, on_pod};
+use crate::kubectl::{self, Resources, Target, is_label, on_pod};
 use crate::phrase::{bytes, quantity};
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -112,26 +113,24 @@ fn impact(pod: &PodIdentity) -> String {
 }
 
 fn limit_command(pod: &PodIdentity, limit: u64) -> Option<String> {
-    let container = pod.container.as_deref().filter(|name| is_label(name))?;
+    let container = pod.container.as_deref()?;
     let quantity = quantity(limit);
-    match pod.owner.as_ref() {
+    let command = match pod.owner.as_ref() {
         Some(owner) if is_rolled_out(&owner.kind) => {
-            let command = on_owner(&["set", "resources"], pod)?.container(container)?;
-            Some(command.arg(format!("--limits=memory={quantity}")).to_string())
+            let wanted = Resources {
+                limits: vec![("memory".to_owned(), quantity)],
+                ..Resources::default()
+            };
+            kubectl::set_resources(&Target::owner(pod)?, container, &wanted)
         }
         Some(_) => None,
         None => {
-            let patch = format!(
-                r#"{{"spec":{{"containers":[{{"name":"{container}","resources":{{"limits":{{"memory":"{quantity}"}}}}}}]}}}}"#
-            );
-            Some(
-                on_pod(&["patch", "pod"], pod)?
-                    .flag("--subresource=resize")
-                    .arg(format!("--patch={patch}"))
-                    .to_string(),
-            )
+            let resources = json!({"limits": {"memory": quantity}});
+            let body = json!({"spec": {"containers": [{"name": container, "resources": resources}]}});
+            is_label(container).then_some(kubectl::resize(&Target::pod(pod)?, &body))
         }
-    }
+    };
+    command.map(|command| command.to_string())
 }
 
 fn is_rolled_out(kind: &str) -> bool {
@@ -194,7 +193,10 @@ mod tests {
     #[test]
     fn a_bare_pod_is_resized_in_place_and_a_job_gets_no_command() {
         let bare = raise_memory_limit(&pod(None), MIB, 64.0 * MIB, None);
-        assert!(bare.commands[0].starts_with("kubectl patch pod cart-1 -n shop --subresource=resize '--patch={"));
+        assert!(
+            bare.commands[0]
+                .starts_with("kubectl patch pod/cart-1 -n shop --subresource=resize --type=strategic '--patch={")
+        );
         let job = Owner {
             kind: "Job".into(),
             name: "import".into(),
