@@ -8,7 +8,7 @@ use correlator::{
     World,
 };
 
-use crate::kubectl::on_owner;
+use crate::kubectl::{Target, rollout_history, rollout_undo};
 use crate::phrase::{duration, escape};
 
 /// A change this long before the first evidence may have caused it.
@@ -98,11 +98,9 @@ pub(crate) fn undo(world: &World, pod: &PodIdentity, began: Timestamp) -> Option
     if &*owner.kind != "Deployment" {
         return None;
     }
-    let to = |revision: u64| {
-        let undo = on_owner(&["rollout", "undo"], pod)?;
-        Some(undo.arg(format!("--to-revision={revision}")).to_string())
-    };
-    let look = on_owner(&["rollout", "history"], pod).map(|command| command.to_string());
+    let target = Target::owner(pod)?;
+    let to = |revision: u64| rollout_undo(&target, Some(revision)).map(|command| command.to_string());
+    let look = rollout_history(&target, None).map(|command| command.to_string());
     Some(Remedy {
         title: format!("Go back to revision {}", rollout.previous),
         why: tell(rollout, began),
