@@ -60,6 +60,10 @@ pub enum Culprit {
     Image(Arc<str>),
     /// A name that is asked for in DNS.
     Name(Arc<str>),
+    /// A zone of the cluster.
+    Zone(Arc<str>),
+    /// Whatever makes the same thing happen everywhere, by the id of the insight.
+    Kind(&'static str),
 }
 
 /// Insights that an insight explains, and that are therefore not said on their own.

@@ -115,6 +115,13 @@ pub enum ContainerRole {
     Ephemeral,
 }
 
+impl ContainerRole {
+    /// Whether it is to end before the pod is ready.
+    pub const fn completes(self) -> bool {
+        matches!(self, Self::Init | Self::Ephemeral)
+    }
+}
+
 /// Where a container stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

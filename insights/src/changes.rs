@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use correlator::object::{Change, Field, Rollout, WorkloadState};
 use correlator::{
-    Detector, Insight, ObjectRef, ObjectState, PodIdentity, Remedy, Risk, Source, Subject, Timestamp, Verdict, Window,
-    World,
+    Culprit, Detector, Insight, ObjectRef, ObjectState, PodIdentity, Remedy, Risk, Source, Subject, Timestamp, Verdict,
+    Window, World,
 };
 
 use crate::kubectl::{Target, rollout_history, rollout_undo};
@@ -44,7 +44,7 @@ pub(crate) fn rollout_of<'a>(world: &'a World, pod: &PodIdentity, began: Timesta
 }
 
 /// `revision 4 (2m05s before): image of app v1 -> v2`.
-fn tell(rollout: &Rollout, began: Timestamp) -> String {
+pub(crate) fn tell(rollout: &Rollout, began: Timestamp) -> String {
     let age = rollout.at.map(|at| duration(began.since(at))).unwrap_or_default();
     let head = format!("revision {} was rolled out {age} before", rollout.revision);
     if rollout.changes.is_empty() {
@@ -90,25 +90,26 @@ fn one(change: &Change) -> String {
     }
 }
 
-/// Takes back the rollout with which trouble began. `None` when it did not begin with one, or for a kind that keeps no
-/// revisions.
+/// Takes back the rollout with which trouble began. `None` when it did not begin with one.
 pub(crate) fn undo(world: &World, pod: &PodIdentity, began: Timestamp) -> Option<Remedy> {
     let rollout = rollout_of(world, pod, began)?;
-    let owner = pod.owner.as_ref()?;
-    if &*owner.kind != "Deployment" {
+    let (name, _) = workload_of(world, pod)?;
+    go_back(&name, rollout, began)
+}
+
+/// Takes a rollout back. `None` for a workload without numbered revisions.
+pub(crate) fn go_back(name: &ObjectRef, rollout: &Rollout, now: Timestamp) -> Option<Remedy> {
+    if &*name.kind != "Deployment" {
         return None;
     }
-    let target = Target::owner(pod)?;
+    let target = Target::object(name)?;
     let to = |revision: u64| rollout_undo(&target, Some(revision)).map(|command| command.to_string());
     let look = rollout_history(&target, None).map(|command| command.to_string());
     Some(Remedy {
         title: format!("Go back to revision {}", rollout.previous),
-        why: tell(rollout, began),
+        why: tell(rollout, now),
         risk: Risk::Medium,
-        impact: format!(
-            "Deployment {} replaces its pods one by one; what the new revision brought is gone",
-            owner.name
-        ),
+        impact: format!("{name} replaces its pods one by one; what the new revision brought is gone"),
         needs: Some(
             "the previous revision can still work: its image, configuration and data formats are there".to_owned(),
         ),
@@ -118,7 +119,7 @@ pub(crate) fn undo(world: &World, pod: &PodIdentity, began: Timestamp) -> Option
     })
 }
 
-/// A detector whose insights about pods tell what changed before.
+/// A detector whose insights about pods tell what changed before, and that suspects a wave of its own kind last of all.
 pub(crate) struct WithChanges<D>(pub(crate) D);
 
 impl<D: Detector> Detector for WithChanges<D> {
@@ -139,6 +140,7 @@ impl<D: Detector> Detector for WithChanges<D> {
         if let Verdict::Found(found) = &mut verdict {
             for insight in found {
                 attach(window.world(), insight);
+                insight.suspects.push(Culprit::Kind(self.id()));
             }
         }
         verdict

@@ -83,7 +83,8 @@ fn why_service_refuses(world: &World, name: &ObjectRef, service: &ServiceState, 
     why_ready_ones_refuse(world, name, service_port, &ready)
 }
 
-fn why_nothing_is_ready(world: &World, name: &ObjectRef, service: &ServiceState, endpoints: &[&Endpoint]) -> String {
+/// Why a Service has no ready endpoint.
+pub(crate) fn why_nothing_is_ready(world: &World, name: &ObjectRef, service: &ServiceState, endpoints: &[&Endpoint]) -> String {
     if service.selector.is_empty() && endpoints.is_empty() {
         return format!("{name} has no selector and nobody gave it endpoints");
     }

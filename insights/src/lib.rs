@@ -8,10 +8,13 @@ mod ends;
 mod exit_status;
 mod forecast;
 pub mod kubectl;
+mod nodes;
 mod peers;
 mod phrase;
+mod rates;
 mod remedies;
 mod trend;
+mod workloads;
 
 pub use kubectl::{Kubectl, quote};
 pub use phrase::escape;

@@ -37,16 +37,28 @@ impl Detector for Rule {
         if *window.scope() != Scope::Cluster {
             return Verdict::Quiet;
         }
-        let lasting = window.world().gaps().filter(|(since, _)| window.now().since(*since) >= PATIENCE);
+        let lasting = window
+            .world()
+            .gaps()
+            .filter(|(since, _)| window.now().since(*since) >= PATIENCE);
         let gaps = lasting.map(|(since, gap)| blind(*since, gap));
-        let losses = window.world().losses().map(|((source, reason), loss)| lost(source, reason, loss.count, loss.last));
+        let losses = window
+            .world()
+            .losses()
+            .map(|((source, reason), loss)| lost(source, reason, loss.count, loss.last));
         Verdict::of(gaps.chain(losses).collect())
     }
 }
 
 fn blind(since: Timestamp, gap: &Gap) -> Insight {
     let title = format!("{} cannot be watched", gap.what);
-    let mut insight = Insight::new("blind-spot", Subject::Cluster, Severity::Info, title, gap.why.to_string());
+    let mut insight = Insight::new(
+        "blind-spot",
+        Subject::Cluster,
+        Severity::Info,
+        title,
+        gap.why.to_string(),
+    );
     insight.what = gap.source.to_string();
     let says = format!("{} is blind; to mend it: {}", gap.source, gap.fix);
     insight.because(since, Source::Tapio, says)

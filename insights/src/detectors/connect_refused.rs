@@ -41,7 +41,10 @@ impl Detector for Rule {
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = window.containers().iter().flat_map(|container| in_container(window, container));
+        let found = window
+            .containers()
+            .iter()
+            .flat_map(|container| in_container(window, container));
         Verdict::of(found.collect())
     }
 }
@@ -57,12 +60,19 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insig
         let last = failures.iter().map(|failure| failure.at).max().unwrap_or_default();
         failures.len() >= LEAST && window.now().since(last) < FRESH && !has_answered(container, peer, last)
     };
-    by_peer.into_iter().filter(is_found).map(|(peer, failures)| insight(window, container, peer, &failures)).collect()
+    by_peer
+        .into_iter()
+        .filter(is_found)
+        .map(|(peer, failures)| insight(window, container, peer, &failures))
+        .collect()
 }
 
 /// The peer answered after it refused, or the same port of its other loopback address did at any time.
 fn has_answered(container: &ContainerView<'_>, peer: &Peer, last: Timestamp) -> bool {
-    let spans = container.runs.iter().filter_map(|run| run.history.spans(&signals::TCP_CONNECT));
+    let spans = container
+        .runs
+        .iter()
+        .filter_map(|run| run.history.spans(&signals::TCP_CONNECT));
     spans.flat_map(|spans| &spans.answered).any(|(other, at)| {
         let sibling = peer.address.is_loopback() && other.address.is_loopback() && other.address != peer.address;
         other.port == peer.port && (sibling || (other.address == peer.address && *at > last))
@@ -73,13 +83,24 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, peer: &Peer, fail
     let (number, world) = (failures.len(), window.world());
     let times = failures.iter().map(|failure| failure.at);
     let (first, last) = (times.clone().min().unwrap_or_default(), times.max().unwrap_or_default());
-    let severity = if number >= CRITICAL { Severity::Critical } else { Severity::Warning };
-    let title = format!("{} is refused by {}", container.subject(), peers::name(world, peer, last));
+    let severity = if number >= CRITICAL {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let title = format!(
+        "{} is refused by {}",
+        container.subject(),
+        peers::name(world, peer, last)
+    );
     let cause = destination::why_refused(world, peer, last);
     let mut insight = Insight::new("connect-refused", container.subject(), severity, title, cause);
     insight.what = format!("{} {peer}", container.key());
     insight.revision = number as u64;
-    let says = format!("{} answered by a reset from {peer}, the last at {last}", count(number, "connect"));
+    let says = format!(
+        "{} answered by a reset from {peer}, the last at {last}",
+        count(number, "connect")
+    );
     insight = insight.because(first, Source::Kernel, says);
     for says in peers::standing(world, peer, last) {
         insight = insight.because(window.now(), Source::Kubernetes, says);

@@ -21,14 +21,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use correlator::{
-    ContainerRole, ContainerState, ContainerStatus, ContainerView, Detector, Fact, Insight, Pod, PodIdentity, Severity, Source, Subject, TERMINATION_REACH,
-    Verdict, Window,
+    ContainerRole, ContainerState, ContainerStatus, ContainerView, Detector, Fact, Insight, Pod, PodIdentity, Severity,
+    Source, Subject, TERMINATION_REACH, Verdict, Window,
 };
 
 use crate::ends::{self, Cause, End};
-use crate::{changes, peers};
 use crate::phrase::{bytes, count, duration, escape};
 use crate::remedies;
+use crate::{changes, peers};
 
 const BACK_OFF: &str = "CrashLoopBackOff";
 
@@ -52,7 +52,13 @@ impl Detector for Rule {
         if window.pod().is_none() {
             return Verdict::of(nameless(window).into_iter().collect());
         }
-        Verdict::of(window.containers().iter().filter_map(|container| named(window, container)).collect())
+        Verdict::of(
+            window
+                .containers()
+                .iter()
+                .filter_map(|container| named(window, container))
+                .collect(),
+        )
     }
 }
 
@@ -88,25 +94,40 @@ fn backs_off(window: &Window<'_>, container: &ContainerView<'_>) -> bool {
 
 /// Tapio came in the middle: only the last end is told, but so many restarts in so short a life are a loop.
 fn began_before(window: &Window<'_>, pod: &Pod, state: &ContainerState) -> bool {
-    let age = pod.state.created.map_or(Duration::MAX, |created| window.now().since(created));
+    let age = pod
+        .state
+        .created
+        .map_or(Duration::MAX, |created| window.now().since(created));
     state.restarts >= 2 && age < TERMINATION_REACH * state.restarts / 2
 }
 
 /// Without the API server the runs of one container cannot be told from its siblings: only the pod as a whole is judged.
 fn nameless(window: &Window<'_>) -> Option<Insight> {
     let ended = |container: &&ContainerView<'_>| {
-        ends::of(window.now(), container, TERMINATION_REACH).last().is_some_and(|end| end.code != 0)
+        ends::of(window.now(), container, TERMINATION_REACH)
+            .last()
+            .is_some_and(|end| end.code != 0)
     };
     let mut containers: Vec<_> = window.containers().iter().filter(ended).collect();
     if containers.len() < 3 {
         return None;
     }
-    containers.sort_by_key(|container| ends::of(window.now(), container, TERMINATION_REACH).last().map(|end| end.at));
-    let mut all: Vec<End<'_>> =
-        containers.iter().flat_map(|container| ends::of(window.now(), container, TERMINATION_REACH)).collect();
+    containers.sort_by_key(|container| {
+        ends::of(window.now(), container, TERMINATION_REACH)
+            .last()
+            .map(|end| end.at)
+    });
+    let mut all: Vec<End<'_>> = containers
+        .iter()
+        .flat_map(|container| ends::of(window.now(), container, TERMINATION_REACH))
+        .collect();
     all.sort_by_key(|end| end.at);
     let last = containers.last()?;
-    let pod = PodIdentity { container: None, container_id: None, ..(*last.identity).clone() };
+    let pod = PodIdentity {
+        container: None,
+        container_id: None,
+        ..(*last.identity).clone()
+    };
     let mut insight = insight(window, last, &Subject::Pod(Arc::new(pod)), &all, None);
     insight.what = String::new();
     Some(insight)
@@ -121,10 +142,22 @@ fn insight(
 ) -> Insight {
     let waits = state.is_some_and(is_in_back_off);
     let restarts = state.map_or(ends.len(), |state| ends.len().max(state.restarts as usize));
-    let severity = if waits || restarts >= 3 { Severity::Critical } else { Severity::Warning };
-    let cause = ends.last().map_or(Cause::Unknown, |end| ends::cause(window, container, end));
+    let severity = if waits || restarts >= 3 {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let cause = ends
+        .last()
+        .map_or(Cause::Unknown, |end| ends::cause(window, container, end));
     let title = format!("{subject} is in a crash loop: {}", headline(window, &cause));
-    let mut insight = Insight::new("crash-loop", subject.clone(), severity, title, explain(window, &cause, ends));
+    let mut insight = Insight::new(
+        "crash-loop",
+        subject.clone(),
+        severity,
+        title,
+        explain(window, &cause, ends),
+    );
     container.key().clone_into(&mut insight.what);
     insight.revision = restarts as u64;
     insight = with_evidence(window, insight, ends, &cause);
@@ -136,18 +169,38 @@ fn insight(
         let says = format!("{} restarted so far{reason}", count(state.restarts as usize, "time"));
         insight = insight.because(window.now(), Source::Kubernetes, says);
     }
-    insight.remedies.push(remedies::look(&container.identity, "the log of the run that ended usually names the reason"));
-    if let Cause::Oom { limit: Some(limit), peak } = &cause {
-        let node = container.identity.node.as_deref().and_then(|name| window.world().node(name));
+    insight.remedies.push(remedies::look(
+        &container.identity,
+        "the log of the run that ended usually names the reason",
+    ));
+    if let Cause::Oom {
+        limit: Some(limit),
+        peak,
+    } = &cause
+    {
+        let node = container
+            .identity
+            .node
+            .as_deref()
+            .and_then(|name| window.world().node(name));
         let allocatable = node.and_then(|node| node.state.allocatable_memory);
-        insight.remedies.push(remedies::raise_memory_limit(&container.identity, *peak, *limit, allocatable));
+        insight.remedies.push(remedies::raise_memory_limit(
+            &container.identity,
+            *peak,
+            *limit,
+            allocatable,
+        ));
     }
     if let Cause::Dependency { peer, at, .. } = &cause {
         insight.remedies.extend(peers::look(window.world(), peer, *at));
     }
-    insight.remedies.extend(remedies::for_command(&container.identity, &cause));
+    insight
+        .remedies
+        .extend(remedies::for_command(&container.identity, &cause));
     let began = ends.first().map_or(window.now(), |end| end.at);
-    insight.remedies.extend(changes::undo(window.world(), &container.identity, began));
+    insight
+        .remedies
+        .extend(changes::undo(window.world(), &container.identity, began));
     insight
 }
 
@@ -161,7 +214,10 @@ fn headline(window: &Window<'_>, cause: &Cause) -> String {
         Cause::Finishes => "it finishes and is started again".to_owned(),
         Cause::Signal { signal } => format!("ended by {}", crate::exit_status::signal_name(*signal)),
         Cause::Dependency { code, peer, at, .. } => {
-            format!("exits with code {code} after a failed connect to {}", peers::name(window.world(), peer, *at))
+            format!(
+                "exits with code {code} after a failed connect to {}",
+                peers::name(window.world(), peer, *at)
+            )
         }
         Cause::Error { code } => format!("exits with code {code}"),
         Cause::Unknown => "cause unknown".to_owned(),
@@ -170,7 +226,9 @@ fn headline(window: &Window<'_>, cause: &Cause) -> String {
 
 fn explain(window: &Window<'_>, cause: &Cause, ends: &[End<'_>]) -> String {
     let last = ends.last();
-    let lived = last.and_then(|end| end.lived).map(|lived| format!(", {} after its start", duration(lived)));
+    let lived = last
+        .and_then(|end| end.lived)
+        .map(|lived| format!(", {} after its start", duration(lived)));
     let when = lived.unwrap_or_default();
     match cause {
         Cause::Oom { .. } => format!("each run needs more memory than its limit and the kernel kills it{when}"),
@@ -179,12 +237,22 @@ fn explain(window: &Window<'_>, cause: &Cause, ends: &[End<'_>]) -> String {
             format!("somebody sent SIGKILL{when}; the kernel reports no OOM kill in it, so it is not short of memory")
         }
         Cause::Killed { seen: false } => {
-            format!("SIGKILL{when}; whether by the OOM killer is unknown, because the kernel was not watched there and then")
+            format!(
+                "SIGKILL{when}; whether by the OOM killer is unknown, because the kernel was not watched there and then"
+            )
         }
         Cause::Command { code } => format!("exit code {code}: {}", crate::exit_status::meaning(*code)),
-        Cause::Finishes => format!("its command succeeds{when}; a container that ends belongs in a Job, not in this workload"),
+        Cause::Finishes => {
+            format!("its command succeeds{when}; a container that ends belongs in a Job, not in this workload")
+        }
         Cause::Signal { signal } => format!("its own process got {}{when}", crate::exit_status::signal_name(*signal)),
-        Cause::Dependency { code, peer, outcome, before, at } => format!(
+        Cause::Dependency {
+            code,
+            peer,
+            outcome,
+            before,
+            at,
+        } => format!(
             "its connect to {} failed ({outcome}) and {} later it ended itself with code {code}{when}",
             peers::name(window.world(), peer, *at),
             duration(*before)
@@ -197,13 +265,27 @@ fn explain(window: &Window<'_>, cause: &Cause, ends: &[End<'_>]) -> String {
 fn with_evidence(window: &Window<'_>, mut insight: Insight, ends: &[End<'_>], cause: &Cause) -> Insight {
     const SHOWN: usize = 5;
     for end in ends.iter().skip(ends.len().saturating_sub(SHOWN)) {
-        let lived = end.lived.map(|lived| format!(" after {}", duration(lived))).unwrap_or_default();
-        let reason = end.stated.map(|stated| format!(" ({})", stated.reason)).unwrap_or_default();
+        let lived = end
+            .lived
+            .map(|lived| format!(" after {}", duration(lived)))
+            .unwrap_or_default();
+        let reason = end
+            .stated
+            .map(|stated| format!(" ({})", stated.reason))
+            .unwrap_or_default();
         let source = if end.seen { Source::Kernel } else { Source::Kubernetes };
-        let oom = if end.oom.is_some() { ", the kernel OOM-killed it" } else { "" };
+        let oom = if end.oom.is_some() {
+            ", the kernel OOM-killed it"
+        } else {
+            ""
+        };
         insight = insight.because(end.at, source, format!("ended with {}{reason}{lived}{oom}", end.code));
     }
-    if let Some(stated) = ends.iter().rev().find_map(|end| end.stated.filter(|stated| !stated.message.is_empty())) {
+    if let Some(stated) = ends
+        .iter()
+        .rev()
+        .find_map(|end| end.stated.filter(|stated| !stated.message.is_empty()))
+    {
         let says = format!("its termination message: \"{}\"", escape(&stated.message, 200));
         insight = insight.because(stated.finished.unwrap_or_default(), Source::Kubernetes, says);
     }

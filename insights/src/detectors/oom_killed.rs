@@ -16,8 +16,8 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Detector, Fact, Insight, OomKill, RunView, Series, Severity, Source, Subject, Termination, Timestamp,
-    Verdict, Window, signals,
+    ContainerView, Detector, Fact, Insight, OomKill, RunView, Series, Severity, Source, Subject, Termination,
+    Timestamp, Verdict, Window, signals,
 };
 
 use crate::phrase::{bytes, count, duration};
@@ -40,7 +40,10 @@ impl Detector for Rule {
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
-        let containers = window.containers().iter().filter_map(|container| in_container(window, container));
+        let containers = window
+            .containers()
+            .iter()
+            .filter_map(|container| in_container(window, container));
         Verdict::of(containers.chain(on_host(window)).collect())
     }
 }
@@ -55,7 +58,10 @@ struct Kills<'a> {
 
 impl Kills<'_> {
     fn number(&self) -> usize {
-        let unseen = self.stated.iter().filter(|end| !self.kernel.iter().any(|(_, _, run)| *run.id == *end.container_id));
+        let unseen = self
+            .stated
+            .iter()
+            .filter(|end| !self.kernel.iter().any(|(_, _, run)| *run.id == *end.container_id));
         let counted: u64 = self.counted.iter().map(|(_, kills)| kills).sum();
         (self.kernel.len() + unseen.count()).max(usize::try_from(counted).unwrap_or(usize::MAX))
     }
@@ -79,12 +85,24 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     container.key().clone_into(&mut insight.what);
     insight.revision = number as u64;
     insight = with_evidence(insight, &kills, container);
-    insight.remedies.push(remedies::look(&container.identity, "the log of the run that was killed may show what it was doing"));
+    insight.remedies.push(remedies::look(
+        &container.identity,
+        "the log of the run that was killed may show what it was doing",
+    ));
     let node_ran_out = last.is_some_and(|(_, kill, _)| kill.limit.is_none());
     if let Some(limit) = limit.filter(|_| !node_ran_out) {
-        let node = container.identity.node.as_deref().and_then(|name| window.world().node(name));
+        let node = container
+            .identity
+            .node
+            .as_deref()
+            .and_then(|name| window.world().node(name));
         let allocatable = node.and_then(|node| node.state.allocatable_memory);
-        insight.remedies.push(remedies::raise_memory_limit(&container.identity, peak(container), limit, allocatable));
+        insight.remedies.push(remedies::raise_memory_limit(
+            &container.identity,
+            peak(container),
+            limit,
+            allocatable,
+        ));
     }
     Some(insight)
 }
@@ -97,9 +115,17 @@ fn gather<'a>(now: Timestamp, container: &ContainerView<'a>) -> Kills<'a> {
             Fact::OomKill(kill) => Some((*at, kill, *run)),
             _ => None,
         }));
-        let buckets = run.history.series(&signals::MEMORY_OOM_KILLS).into_iter().flat_map(Series::buckets);
+        let buckets = run
+            .history
+            .series(&signals::MEMORY_OOM_KILLS)
+            .into_iter()
+            .flat_map(Series::buckets);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
-        kills.counted.extend(buckets.map(|bucket| (bucket.at, bucket.sum as u64)).filter(|(_, kills)| *kills > 0));
+        kills.counted.extend(
+            buckets
+                .map(|bucket| (bucket.at, bucket.sum as u64))
+                .filter(|(_, kills)| *kills > 0),
+        );
     }
     let is_news = |end: &&Termination| {
         &*end.reason == "OOMKilled" && end.finished.is_some_and(|at| now.since(at) < correlator::REACH)
@@ -113,13 +139,24 @@ fn limit(container: &ContainerView<'_>, kill: Option<&OomKill>) -> Option<f64> {
     if let Some(kill) = kill {
         return kill.limit.map(|limit| limit as f64);
     }
-    let newest = |run: &RunView<'_>| run.history.series(&signals::MEMORY_LIMIT)?.last().map(|bucket| bucket.last);
-    let spec = container.state.and_then(|state| state.memory_limit).map(|limit| limit as f64);
+    let newest = |run: &RunView<'_>| {
+        run.history
+            .series(&signals::MEMORY_LIMIT)?
+            .last()
+            .map(|bucket| bucket.last)
+    };
+    let spec = container
+        .state
+        .and_then(|state| state.memory_limit)
+        .map(|limit| limit as f64);
     container.runs.iter().rev().find_map(newest).or(spec)
 }
 
 fn peak(container: &ContainerView<'_>) -> f64 {
-    let highest = container.runs.iter().filter_map(|run| run.history.series(&signals::MEMORY_USAGE)?.max());
+    let highest = container
+        .runs
+        .iter()
+        .filter_map(|run| run.history.series(&signals::MEMORY_USAGE)?.max());
     highest.fold(0.0, f64::max)
 }
 
@@ -129,7 +166,12 @@ fn cause(container: &ContainerView<'_>, kill: Option<&OomKill>, limit: Option<f6
                 so the victim is not known"
             .to_owned();
     };
-    let victim = format!("{} (pid {}, {} anonymous memory)", kill.comm, kill.pid, bytes(kill.anon as f64));
+    let victim = format!(
+        "{} (pid {}, {} anonymous memory)",
+        kill.comm,
+        kill.pid,
+        bytes(kill.anon as f64)
+    );
     let whose = match (limit, kill.own_limit) {
         (None, _) => {
             return format!("the node ran out of memory, no cgroup was at its limit; the kernel chose {victim}");
@@ -137,7 +179,9 @@ fn cause(container: &ContainerView<'_>, kill: Option<&OomKill>, limit: Option<f6
         (Some(_), true) => "its own limit",
         (Some(_), false) => "the limit of the pod or of a cgroup above it",
     };
-    let growth = growth(container).map(|growth| format!("; {growth}")).unwrap_or_default();
+    let growth = growth(container)
+        .map(|growth| format!("; {growth}"))
+        .unwrap_or_default();
     let child = if kill.ns_pid > 1 {
         "; the victim is not the container's main process, which may live on"
     } else {
@@ -150,13 +194,21 @@ fn cause(container: &ContainerView<'_>, kill: Option<&OomKill>, limit: Option<f6
 fn growth(container: &ContainerView<'_>) -> Option<String> {
     let series = container.runs.iter().rev().find_map(|run| {
         let series = run.history.series(&signals::MEMORY_UNRECLAIMABLE)?;
-        run.history.facts().any(|(_, fact)| matches!(fact, Fact::OomKill(_))).then_some(series)
+        run.history
+            .facts()
+            .any(|(_, fact)| matches!(fact, Fact::OomKill(_)))
+            .then_some(series)
     })?;
     let first = series.buckets().next()?;
     let top = series.buckets().max_by(|a, b| a.max.total_cmp(&b.max))?;
     let took = top.at.since(first.at);
     (took >= Duration::from_secs(5) && top.max > first.min).then(|| {
-        format!("memory it cannot give back grew from {} to {} in {}", bytes(first.min), bytes(top.max), duration(took))
+        format!(
+            "memory it cannot give back grew from {} to {} in {}",
+            bytes(first.min),
+            bytes(top.max),
+            duration(took)
+        )
     })
 }
 
@@ -174,16 +226,27 @@ fn with_evidence(mut insight: Insight, kills: &Kills<'_>, container: &ContainerV
             bytes(kill.file as f64),
             bytes(kill.shmem as f64)
         );
-        let says = format!("oom/mark_victim chose {} (pid {}): {parts}; {charged}", kill.comm, kill.pid);
+        let says = format!(
+            "oom/mark_victim chose {} (pid {}): {parts}; {charged}",
+            kill.comm, kill.pid
+        );
         insight = insight.because(*at, Source::Kernel, says);
     }
     for (at, counted) in &kills.counted {
-        let says = format!("the cgroup counted {}", count(usize::try_from(*counted).unwrap_or(usize::MAX), "OOM kill"));
+        let says = format!(
+            "the cgroup counted {}",
+            count(usize::try_from(*counted).unwrap_or(usize::MAX), "OOM kill")
+        );
         insight = insight.because(*at, Source::Cgroup, says);
     }
     for end in &kills.stated {
         let at = end.finished.unwrap_or_default();
-        let says = format!("container {} ended: {}, exit code {}", container.key(), end.reason, end.exit_code);
+        let says = format!(
+            "container {} ended: {}, exit code {}",
+            container.key(),
+            end.reason,
+            end.exit_code
+        );
         insight = insight.because(at, Source::Kubernetes, says);
     }
     insight.evidence.sort_by_key(|evidence| evidence.at);
@@ -192,7 +255,9 @@ fn with_evidence(mut insight: Insight, kills: &Kills<'_>, container: &ContainerV
 
 /// A kill outside every container: named, with nothing kubectl could do.
 fn on_host(window: &Window<'_>) -> Option<Insight> {
-    let subject @ Subject::Process(_) = window.subject() else { return None };
+    let subject @ Subject::Process(_) = window.subject() else {
+        return None;
+    };
     let (at, kill) = window.own().facts().rev().find_map(|(at, fact)| match fact {
         Fact::OomKill(kill) => Some((*at, kill)),
         _ => None,
@@ -202,7 +267,12 @@ fn on_host(window: &Window<'_>) -> Option<Insight> {
         Some(limit) => format!("its cgroup was at its limit of {}", bytes(limit as f64)),
         None => "the node ran out of memory".to_owned(),
     };
-    let says = format!("oom/mark_victim chose {} (pid {}), {} anonymous memory", kill.comm, kill.pid, bytes(kill.anon as f64));
+    let says = format!(
+        "oom/mark_victim chose {} (pid {}), {} anonymous memory",
+        kill.comm,
+        kill.pid,
+        bytes(kill.anon as f64)
+    );
     let insight = Insight::new("oom-killed", subject, Severity::Warning, title, cause);
     Some(insight.because(at, Source::Kernel, says))
 }

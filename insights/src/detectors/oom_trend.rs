@@ -58,20 +58,33 @@ impl Detector for Rule {
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
-        let runs = window.containers().iter().filter_map(|container| Some((container, container.runs.last()?)));
+        let runs = window
+            .containers()
+            .iter()
+            .filter_map(|container| Some((container, container.runs.last()?)));
         let verdicts: Vec<Verdict> = runs.map(|(container, run)| judge(window, container, run)).collect();
         let waits = verdicts.contains(&Verdict::NotYet);
         let found: Vec<Insight> = verdicts.into_iter().flat_map(Verdict::into_found).collect();
-        if found.is_empty() && waits { Verdict::NotYet } else { Verdict::of(found) }
+        if found.is_empty() && waits {
+            Verdict::NotYet
+        } else {
+            Verdict::of(found)
+        }
     }
 }
 
 fn judge(window: &Window<'_>, container: &ContainerView<'_>, run: &RunView<'_>) -> Verdict {
-    let limit = run.history.series(&signals::MEMORY_LIMIT).and_then(Series::last).map(|bucket| bucket.last);
+    let limit = run
+        .history
+        .series(&signals::MEMORY_LIMIT)
+        .and_then(Series::last)
+        .map(|bucket| bucket.last);
     let (Some(limit), Some(series)) = (limit, run.history.series(&signals::MEMORY_UNRECLAIMABLE)) else {
         return Verdict::Quiet;
     };
-    let fresh = series.last().is_some_and(|newest| window.now().since(newest.at) < Duration::from_secs(5));
+    let fresh = series
+        .last()
+        .is_some_and(|newest| window.now().since(newest.at) < Duration::from_secs(5));
     if limit <= 0.0 || !fresh {
         return Verdict::Quiet;
     }
@@ -83,13 +96,21 @@ fn judge(window: &Window<'_>, container: &ContainerView<'_>, run: &RunView<'_>) 
         return Verdict::Quiet;
     }
     let forecast = forecast(&points);
-    Verdict::of(forecast.iter().map(|forecast| insight(window, container, series, limit, forecast)).collect())
+    Verdict::of(
+        forecast
+            .iter()
+            .map(|forecast| insight(window, container, series, limit, forecast))
+            .collect(),
+    )
 }
 
 /// Seconds since the first bucket, and the largest fraction of the limit in that second.
 fn points(series: &Series, limit: f64) -> Vec<(f64, f64)> {
     let start = series.buckets().next().map(|first| first.start).unwrap_or_default();
-    series.buckets().map(|bucket| (bucket.start.since(start).as_secs_f64(), bucket.max / limit)).collect()
+    series
+        .buckets()
+        .map(|bucket| (bucket.start.since(start).as_secs_f64(), bucket.max / limit))
+        .collect()
 }
 
 /// The rise that is under way: what follows the last fall, unless that is still below the peak before it.
@@ -102,7 +123,11 @@ fn tooth(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         }
         peak = peak.max(*fraction);
     }
-    if peak <= earlier { Vec::new() } else { points[start..].to_vec() }
+    if peak <= earlier {
+        Vec::new()
+    } else {
+        points[start..].to_vec()
+    }
 }
 
 struct Forecast {
@@ -118,7 +143,11 @@ fn forecast(points: &[(f64, f64)]) -> Option<Forecast> {
     let (first, last) = (points.first()?.0, points.last()?.0);
     let age = last - first;
     HORIZONS.into_iter().find_map(|horizon| {
-        let recent: Vec<(f64, f64)> = points.iter().copied().filter(|(t, _)| last - t <= horizon.min(120.0)).collect();
+        let recent: Vec<(f64, f64)> = points
+            .iter()
+            .copied()
+            .filter(|(t, _)| last - t <= horizon.min(120.0))
+            .collect();
         let slope = theil_sen(&recent)?.min(theil_sen(&recent[recent.len() / 2..])?);
         let step = (last - recent.first()?.0) / (recent.len() - 1).max(1) as f64;
         let fractions: Vec<f64> = recent.iter().map(|(_, fraction)| *fraction).collect();
@@ -126,15 +155,33 @@ fn forecast(points: &[(f64, f64)]) -> Option<Forecast> {
         let probability = motion.probability(horizon);
         let needed = if age >= horizon { LIKELY } else { LIKELY_BEYOND_AGE };
         let time = motion.time_to_limit(LONGEST);
-        (slope > 0.0 && probability >= needed).then_some(Forecast { horizon, probability, slope, time, points: recent.len() })
+        (slope > 0.0 && probability >= needed).then_some(Forecast {
+            horizon,
+            probability,
+            slope,
+            time,
+            points: recent.len(),
+        })
     })
 }
 
-fn insight(window: &Window<'_>, container: &ContainerView<'_>, series: &Series, limit: f64, forecast: &Forecast) -> Insight {
+fn insight(
+    window: &Window<'_>,
+    container: &ContainerView<'_>,
+    series: &Series,
+    limit: f64,
+    forecast: &Forecast,
+) -> Insight {
     let used = series.last().map_or(0.0, |bucket| bucket.last);
     let rate = forecast.slope * limit;
-    let severity = if forecast.probability >= CRITICAL { Severity::Critical } else { Severity::Warning };
-    let when = forecast.time.map(|[_, likely, _]| format!(" in about {}", duration(Duration::from_secs_f64(likely))));
+    let severity = if forecast.probability >= CRITICAL {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let when = forecast
+        .time
+        .map(|[_, likely, _]| format!(" in about {}", duration(Duration::from_secs_f64(likely))));
     let title = format!(
         "{} is likely to be OOM-killed{} at its limit of {}",
         container.subject(),
@@ -159,19 +206,40 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, series: &Series, 
         time_to_event: forecast.time,
         confidence: "low: closed form, not calibrated here; cannot foresee sudden allocations".to_owned(),
     });
-    let node = container.identity.node.as_deref().and_then(|name| window.world().node(name));
+    let node = container
+        .identity
+        .node
+        .as_deref()
+        .and_then(|name| window.world().node(name));
     let allocatable = node.and_then(|node| node.state.allocatable_memory);
-    insight.remedies.push(remedies::raise_memory_limit(&container.identity, used, limit, allocatable));
+    insight.remedies.push(remedies::raise_memory_limit(
+        &container.identity,
+        used,
+        limit,
+        allocatable,
+    ));
     insight
 }
 
 fn evidence(container: &ContainerView<'_>, series: &Series, limit: f64, forecast: &Forecast) -> Vec<String> {
     let first = series.buckets().next().map_or(0.0, |bucket| bucket.min);
     let last = series.last().map_or(0.0, |bucket| bucket.last);
-    let cache = container.series(&signals::MEMORY_CACHE).and_then(Series::last).map(|bucket| bucket.last);
+    let cache = container
+        .series(&signals::MEMORY_CACHE)
+        .and_then(Series::last)
+        .map(|bucket| bucket.last);
     let mut says = vec![
-        format!("unreclaimable memory rose from {} to {}, limit {}", bytes(first), bytes(last), bytes(limit)),
-        format!("robust slope over {} seconds: {} a minute", forecast.points, bytes(forecast.slope * limit * 60.0)),
+        format!(
+            "unreclaimable memory rose from {} to {}, limit {}",
+            bytes(first),
+            bytes(last),
+            bytes(limit)
+        ),
+        format!(
+            "robust slope over {} seconds: {} a minute",
+            forecast.points,
+            bytes(forecast.slope * limit * 60.0)
+        ),
     ];
     says.extend(cache.map(|cache| format!("reclaimable cache left: {}", bytes(cache))));
     says

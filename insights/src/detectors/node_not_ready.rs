@@ -1,0 +1,152 @@
+//! # A node is not ready, or keeps changing its mind
+//!
+//! **Why it matters.** Its pods get no traffic, and after five minutes (`tolerationSeconds` of the default tolerations) they
+//! are evicted and started elsewhere. Until then everything on it looks broken at once, each pod in its own way.
+//!
+//! **How it is seen.** The node's `Ready` condition. `Unknown` is written by the node controller when the kubelet has not
+//! renewed its lease for 40 to 50 s: the machine, its network or its kubelet is gone. `False` is written by the kubelet itself,
+//! which says why: the container runtime, the network plugin, or a shutdown.
+//!
+//! **Thresholds.** Not ready: at once when it is `Unknown`, after 15 s when the kubelet says so itself (a node that starts is
+//! not ready for a moment). Flapping: more than two changes within 15 minutes. Critical; flapping is a warning while it is
+//! ready. What ails the node's pods meanwhile is counted with this insight and not said on its own.
+//!
+//! **What to do.** Look at the node. If it does not come back, let its pods go elsewhere.
+
+use std::time::Duration;
+
+use correlator::{
+    Condition, Culprit, Detector, Insight, Node, Remedy, Risk, Scope, Severity, Source, Subject, Verdict, Window,
+};
+
+use crate::kubectl::{Target, cordon, drain, uncordon};
+use crate::nodes::{look_at, pods_on};
+use crate::phrase::{count, duration, escape};
+
+/// A kubelet that says itself that it is not ready may be starting.
+const STARTING: Duration = Duration::from_secs(15);
+/// Changes of readiness within this time are counted.
+const FLAPPING: Duration = Duration::from_secs(900);
+/// More changes than this are flapping.
+const TURNS: usize = 2;
+/// The default tolerations keep pods on a lost node for this long.
+const TOLERATED: Duration = Duration::from_secs(300);
+
+/// The detector.
+pub(crate) struct Rule;
+
+impl Detector for Rule {
+    fn id(&self) -> &'static str {
+        "node-not-ready"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &["k8s/nodes", "k8s/pods"]
+    }
+
+    fn detect(&self, window: &Window<'_>) -> Verdict {
+        let Scope::Node(name) = window.scope() else {
+            return Verdict::Quiet;
+        };
+        let Some(node) = window.world().node(name) else {
+            return Verdict::Quiet;
+        };
+        let Some(ready) = node.state.condition("Ready") else {
+            return Verdict::Quiet;
+        };
+        let turns = node.turns().filter(|at| window.now().since(*at) <= FLAPPING).count();
+        let flaps = turns > TURNS;
+        if node.is_ready() {
+            let found = flaps.then(|| insight(window, name, node, ready, turns));
+            return Verdict::of(found.into_iter().collect());
+        }
+        let since = ready.since.map_or(Duration::MAX, |since| window.now().since(since));
+        if &*ready.status == "False" && since < STARTING && !flaps {
+            return Verdict::NotYet;
+        }
+        Verdict::of(vec![insight(window, name, node, ready, turns)])
+    }
+}
+
+fn insight(window: &Window<'_>, name: &str, node: &Node, ready: &Condition, turns: usize) -> Insight {
+    let pods = pods_on(window.world(), name).count();
+    let flaps = turns > TURNS;
+    let changes = count(turns, "change");
+    let title = match (node.is_ready(), flaps) {
+        (true, _) => format!("node {name} keeps becoming unready: {changes} in 15 minutes"),
+        (false, true) => format!("node {name} is not ready, after {changes} in 15 minutes"),
+        (false, false) => format!("node {name} is not ready, with {} on it", count(pods, "pod")),
+    };
+    let severity = if node.is_ready() {
+        Severity::Warning
+    } else {
+        Severity::Critical
+    };
+    let mut insight = Insight::new(
+        "node-not-ready",
+        Subject::Node(name.into()),
+        severity,
+        title,
+        cause(ready),
+    );
+    insight.about = vec![Culprit::Node(name.into())];
+    insight.suspects = node.state.zone.clone().map(Culprit::Zone).into_iter().collect();
+    insight.revision = turns.max(1) as u64;
+    let mut says = format!("Ready is {} ({})", ready.status, ready.reason);
+    if !ready.message.is_empty() {
+        says = format!("{says}: \"{}\"", escape(&ready.message, 300));
+    }
+    insight = insight.because(ready.since.unwrap_or(window.now()), Source::Kubernetes, says);
+    for at in node.turns().filter(|at| flaps && window.now().since(*at) <= FLAPPING) {
+        insight = insight.because(at, Source::Kubernetes, "its readiness changed");
+    }
+    insight.remedies.extend(look_at(
+        name,
+        "the conditions, the last events and the pods of the node tell which part is gone",
+    ));
+    let lost = ready.since.map_or(Duration::ZERO, |since| window.now().since(since));
+    if !node.is_ready() && lost >= TOLERATED {
+        insight.remedies.extend(give_up(name, lost));
+    }
+    insight
+}
+
+fn cause(ready: &Condition) -> String {
+    let message = ready.message.to_lowercase();
+    let said = |words: &[&str]| words.iter().any(|word| message.contains(word));
+    match (&*ready.status, &*ready.reason) {
+        ("Unknown", _) => {
+            "its kubelet has stopped reporting: the machine, its network or the kubelet is gone".to_owned()
+        }
+        ("True", _) => "it is ready at the moment; something in it or on the way to it comes and goes".to_owned(),
+        _ if said(&["network plugin", "cni"]) => "its network plugin (CNI) does not work".to_owned(),
+        _ if said(&["container runtime", "pleg", "cri"]) => "its container runtime does not answer".to_owned(),
+        _ if said(&["shutting down", "shutdown"]) => "the machine is being shut down".to_owned(),
+        (_, reason) => format!("its kubelet reports {reason}"),
+    }
+}
+
+fn give_up(name: &str, lost: Duration) -> Option<Remedy> {
+    let node = Target::node(name)?;
+    Some(Remedy {
+        title: "Let its pods go elsewhere".to_owned(),
+        why: format!(
+            "it has been away for {}, longer than the default tolerations wait",
+            duration(lost)
+        ),
+        risk: Risk::High,
+        impact: "every pod on it is deleted and made anew where there is room; what they keep on the node is lost"
+            .to_owned(),
+        needs: Some(
+            "room on the other nodes; a machine that is really off: a pod that still runs there can write twice"
+                .to_owned(),
+        ),
+        commands: [cordon(&node), drain(&node)]
+            .into_iter()
+            .flatten()
+            .map(|command| command.to_string())
+            .collect(),
+        undo: uncordon(&node).map(|command| command.to_string()),
+        verify: "the workloads have all their pods on other nodes".to_owned(),
+    })
+}
