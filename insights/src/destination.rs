@@ -84,7 +84,12 @@ fn why_service_refuses(world: &World, name: &ObjectRef, service: &ServiceState, 
 }
 
 /// Why a Service has no ready endpoint.
-pub(crate) fn why_nothing_is_ready(world: &World, name: &ObjectRef, service: &ServiceState, endpoints: &[&Endpoint]) -> String {
+pub(crate) fn why_nothing_is_ready(
+    world: &World,
+    name: &ObjectRef,
+    service: &ServiceState,
+    endpoints: &[&Endpoint],
+) -> String {
     if service.selector.is_empty() && endpoints.is_empty() {
         return format!("{name} has no selector and nobody gave it endpoints");
     }
