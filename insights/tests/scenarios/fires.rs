@@ -1,6 +1,6 @@
 //! Each detector fires on its problem, names the cause and offers a command bound to what was seen.
 
-use crate::stage::{only, opened, said, said_until};
+use crate::stage::{only, opened, play, said, said_until};
 use correlator::{Event, Outcome, Severity, Status, Subject, Termination, signals};
 use fixtures::events::{
     Pod, blind, connect, count, ended, exit, exited, gauge, killed, mib, millis, node_state, oom_kill, pod, pod_state,
@@ -46,10 +46,13 @@ fn other_witnesses(pod: &Pod) -> Vec<Event> {
 
 #[test]
 fn one_kill_told_by_three_witnesses_is_one_insight() {
-    let pod = cart();
-    let mut story = oom_story(&pod);
-    story.extend(other_witnesses(&pod));
-    let said = said(story);
+    let said = play(
+        "
+        pod shop/cart-1 of Deployment/cart limit 64Mi | memory 6Mi +6Mi/s for 9s
+        at 10s shop/cart-1 oom-killed
+        wait 5s
+        ",
+    );
     assert_eq!(opened(&said), ["oom-killed shop/cart-1/app"]);
     let insight = only(&said, "oom-killed");
     assert_eq!(

@@ -1,6 +1,16 @@
-//! Runs all detectors over a short story of events and gives back what was said.
+//! Runs all detectors over a short story, told as events or as a scenario, and gives back what was said.
 
 use correlator::{Engine, Event, Insight, Status, Timestamp};
+use fixtures::scenario::{Scenario, scenario};
+
+/// Everything that was said while a scenario went on and for one second after.
+pub(crate) fn play(text: &str) -> Vec<Insight> {
+    let Scenario { events, end } = scenario(text);
+    let Some(last) = events.last().map(|event| event.at) else {
+        return Vec::new();
+    };
+    said_until(events, end.since(last).as_secs() + 1)
+}
 
 /// Everything that was said while the events came in at their own times and for one second after.
 pub(crate) fn said(events: Vec<Event>) -> Vec<Insight> {
