@@ -64,8 +64,18 @@ fn the_batch_size_changes_nothing() {
     }
 }
 
+/// The ids that a scenario's head promises; `insights/tests/scenarios` proves the promise.
+fn promised(scenario: &PathBuf) -> BTreeSet<String> {
+    let text = fs::read_to_string(scenario).unwrap();
+    let heads = text.lines().filter_map(|line| line.strip_prefix("# says "));
+    heads
+        .filter_map(|head| head.split(' ').next())
+        .map(str::to_owned)
+        .collect()
+}
+
 #[test]
-fn every_insight_has_a_recording_that_fires_it_and_one_that_does_not() {
+fn every_insight_has_a_recording_or_a_scenario_that_fires_it_and_one_that_does_not() {
     let ids = |path: &PathBuf| -> BTreeSet<String> {
         let said = replay(path, &["-o", "json"]);
         let ids = said
@@ -73,13 +83,16 @@ fn every_insight_has_a_recording_that_fires_it_and_one_that_does_not() {
             .map(|line| serde_json::from_str::<Value>(line).unwrap()["id"].clone());
         ids.filter_map(|id| id.as_str().map(str::to_owned)).collect()
     };
-    let fired: Vec<BTreeSet<String>> = recordings().iter().map(ids).collect();
+    let scenarios = fs::read_dir(folder().join("../../insights/tests/fires")).unwrap();
+    let scenarios: Vec<PathBuf> = scenarios.map(|entry| entry.unwrap().path()).collect();
+    let fired: Vec<BTreeSet<String>> = recordings()
+        .iter()
+        .map(ids)
+        .chain(scenarios.iter().map(promised))
+        .collect();
     for (id, _) in insights::MANUALS {
-        assert!(fired.iter().any(|fired| fired.contains(*id)), "no recording fires {id}");
-        assert!(
-            fired.iter().any(|fired| !fired.contains(*id)),
-            "every recording fires {id}"
-        );
+        assert!(fired.iter().any(|fired| fired.contains(*id)), "nothing fires {id}");
+        assert!(fired.iter().any(|fired| !fired.contains(*id)), "everything fires {id}");
     }
 }
 

@@ -79,7 +79,8 @@ impl Engine {
         Self {
             detectors,
             batcher: Batcher::new(batch_size),
-            tracks: BTreeMap::new(),
+            // The cluster is looked at whether or not anything is heard of it as a whole.
+            tracks: BTreeMap::from([(Scope::Cluster, Track::new(Subject::Cluster, Timestamp::default()))]),
             world: World::default(),
             life: Lifecycle::default(),
             urgent: BTreeSet::new(),
@@ -189,13 +190,10 @@ impl Engine {
         if self.tracks.len() >= MAX_SCOPES && !self.tracks.contains_key(&scope) {
             return false;
         }
-        let track = self.tracks.entry(scope).or_insert_with(|| Track {
-            subject: event.subject.clone(),
-            heard: self.now,
-            looked: None,
-            own: History::default(),
-            containers: BTreeMap::new(),
-        });
+        let track = self
+            .tracks
+            .entry(scope)
+            .or_insert_with(|| Track::new(event.subject.clone(), self.now));
         track.heard = self.now;
         let (Subject::Container(identity), Some(id)) = (&event.subject, event.subject.container_id()) else {
             track.subject = event.subject.clone();

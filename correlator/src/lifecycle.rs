@@ -17,6 +17,11 @@ use roots::Roots;
 const QUIET_TIME: Duration = Duration::from_secs(10);
 /// What an insight explained is said on its own when it is still there this long after that insight was resolved.
 const AFTERMATH: Duration = Duration::from_secs(60);
+/// Insights of one kind that open within [`WAVE`] and are said at once. Those after them wait, for as long as a wave takes
+/// to be recognised as one.
+const FIRST: usize = 2;
+const WAVE: Duration = Duration::from_secs(10);
+const RECOGNISED: Duration = Duration::from_secs(5);
 /// An insight that opens again within this time after it was resolved flaps, and is held twice as long each time.
 const FLAPPING: Duration = Duration::from_secs(900);
 /// How often the hold time is doubled at most.
@@ -43,12 +48,13 @@ struct Open {
     /// As it was last said; while it was never said, as it was found first.
     said: Insight,
     is_said: bool,
+    began: Timestamp,
     seen: Timestamp,
     hold: Duration,
     /// The insight that explains it.
     parent: Option<Key>,
-    /// When the insight that explained it was resolved.
-    freed: Option<Timestamp>,
+    /// It is not said before this, unless it was said already.
+    held_until: Option<Timestamp>,
     /// What it is about, as the roots know it.
     about: Vec<Culprit>,
     /// What it explains, and how each is called.
@@ -100,8 +106,8 @@ impl Lifecycle {
         self.adopt(&key, parent, now);
         let open = self.open.get_mut(&key)?;
         open.seen = now;
-        let freed_lately = open.freed.is_some_and(|freed| now.since(freed) < AFTERMATH);
-        if open.parent.is_some() || (freed_lately && !open.is_said) {
+        let is_held = open.held_until.is_some_and(|until| now < until);
+        if open.parent.is_some() || (is_held && !open.is_said) {
             return None;
         }
         open.say(now, insight)
@@ -115,13 +121,19 @@ impl Lifecycle {
         }
         let past = self.past.get(key).filter(|past| now.since(past.ended) < FLAPPING);
         let flaps = past.map_or(0, |past| past.flaps + 1);
+        let lately = self
+            .open
+            .values()
+            .filter(|open| open.said.id == key.1 && now.since(open.began) < WAVE);
+        let held_until = (lately.count() >= FIRST).then(|| now.plus(RECOGNISED));
         let open = Open {
+            began: now,
             said: insight.clone(),
             is_said: false,
             seen: now,
             hold: hold * 2u32.pow(flaps.min(DOUBLINGS)),
             parent: None,
-            freed: None,
+            held_until,
             about: Vec::new(),
             children: BTreeMap::new(),
         };
@@ -165,7 +177,7 @@ impl Lifecycle {
             return;
         }
         if parent.is_none() {
-            open.freed = Some(now);
+            open.held_until = Some(now.plus(AFTERMATH));
         }
         let label = format!("{} {}", open.said.id, open.said.subject);
         let before = std::mem::replace(&mut open.parent, parent.clone());

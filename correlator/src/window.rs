@@ -30,6 +30,18 @@ pub(crate) struct Track {
     pub(crate) containers: BTreeMap<Arc<str>, Run>,
 }
 
+impl Track {
+    pub(crate) fn new(subject: Subject, heard: Timestamp) -> Self {
+        Self {
+            subject,
+            heard,
+            looked: None,
+            own: History::default(),
+            containers: BTreeMap::new(),
+        }
+    }
+}
+
 /// One container from start to end: a restart makes another.
 #[derive(Debug, Clone)]
 pub(crate) struct Run {

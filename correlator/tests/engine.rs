@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use correlator::{
-    Body, ContainerState, Detector, Engine, Event, Fact, Insight, OomKill, Outcome, PodIdentity, PodState, Severity,
-    Signal, Status, Subject, Timestamp, Verdict, Window, signals,
+    Body, ContainerState, Detector, Engine, Event, Fact, Insight, OomKill, Outcome, PodIdentity, PodState, Scope,
+    Severity, Signal, Status, Subject, Timestamp, Verdict, Window, signals,
 };
 use proptest::prelude::*;
 
@@ -207,8 +207,9 @@ fn memory_stays_bounded_under_a_flood_of_containers() {
             ..refused(10_000, 1)
         });
     }
-    let said = engine.advance(Timestamp::from_secs(10));
-    assert_eq!(said.len(), 64);
+    // The first two at once, the others when nothing has explained the wave.
+    let said = [10, 11, 15].map(|second| engine.advance(Timestamp::from_secs(second)).len());
+    assert_eq!(said, [2, 0, 62]);
 }
 
 /// Counts how often it is asked about a pod.
@@ -223,8 +224,9 @@ impl Detector for Looks {
         &[]
     }
 
-    fn detect(&self, _: &Window<'_>) -> Verdict {
-        self.0.fetch_add(1, Ordering::Relaxed);
+    fn detect(&self, window: &Window<'_>) -> Verdict {
+        let is_pod = matches!(window.scope(), Scope::Pod(_));
+        self.0.fetch_add(u64::from(is_pod), Ordering::Relaxed);
         Verdict::Quiet
     }
 }

@@ -8,11 +8,10 @@ use correlator::{ContainerView, Signal, Timestamp};
 pub(crate) fn rise(container: &ContainerView<'_>, signal: &Signal, now: Timestamp, reach: Duration) -> f64 {
     let from = now.minus(reach);
     let series = container.runs.iter().filter_map(|run| run.history.series(signal));
-    series
+    let lately = series
         .flat_map(correlator::Series::buckets)
-        .filter(|bucket| bucket.at >= from)
-        .map(|bucket| bucket.sum)
-        .sum()
+        .filter(|bucket| bucket.at > from);
+    lately.fold(0.0, |sum, bucket| sum + bucket.sum)
 }
 
 /// The share of the last `reach` that a counter of nanoseconds rose by: 0.1 when it rose by 100 ms a second.

@@ -91,7 +91,9 @@ fn insight(window: &Window<'_>, name: &str, node: &Node, ready: &Condition, turn
     );
     insight.about = vec![Culprit::Node(name.into())];
     insight.suspects = node.state.zone.clone().map(Culprit::Zone).into_iter().collect();
-    insight.revision = turns.max(1) as u64;
+    let lost = ready.since.map_or(Duration::ZERO, |since| window.now().since(since));
+    let is_given_up = !node.is_ready() && lost >= TOLERATED;
+    insight.revision = turns.max(1) as u64 * if is_given_up { 2 } else { 1 };
     let mut says = format!("Ready is {} ({})", ready.status, ready.reason);
     if !ready.message.is_empty() {
         says = format!("{says}: \"{}\"", escape(&ready.message, 300));
@@ -104,8 +106,7 @@ fn insight(window: &Window<'_>, name: &str, node: &Node, ready: &Condition, turn
         name,
         "the conditions, the last events and the pods of the node tell which part is gone",
     ));
-    let lost = ready.since.map_or(Duration::ZERO, |since| window.now().since(since));
-    if !node.is_ready() && lost >= TOLERATED {
+    if is_given_up {
         insight.remedies.extend(give_up(name, lost));
     }
     insight

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod changes;
+mod files;
 mod fires;
 mod services;
 mod stage;
