@@ -31,7 +31,7 @@ pub struct PodState {
     pub host_network: bool,
     /// When the API server created it.
     pub created: Option<Timestamp>,
-    /// When deletion was asked for.
+    /// By when it is to be gone, once its deletion was asked for: `metadata.deletionTimestamp`, which holds the grace period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Timestamp>,
     /// Labels.

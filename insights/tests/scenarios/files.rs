@@ -1,22 +1,21 @@
-//! Every file of `insights/tests/fires`: a scenario whose first comments say what has to be said of it.
+//! Every file of `insights/tests/fires`, a scenario whose first comments say what has to be said of it, and every file of
+//! `insights/tests/silent`, of which nothing may be said.
 //!
 //! `# says ID SUBJECT` has to be opened, once; `# with TEXT` has to stand in its title, cause, evidence or commands; `# not ID`
 //! must not be said at all. What else of warning or above is said fails the test too.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use correlator::{Insight, Severity, Status};
 
 use crate::stage::{opened, play};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fires")
-}
-
-fn scenarios() -> Vec<(String, String)> {
-    let files = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+/// Name and text of every file in a folder of `insights/tests`.
+fn scenarios(folder: &str) -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(folder);
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut all: Vec<_> = files
         .map(|path| {
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
@@ -93,11 +92,32 @@ fn complaints(text: &str) -> Vec<String> {
 #[test]
 fn every_scenario_that_should_fire_says_what_its_head_promises_and_no_more() {
     let mut wrong = String::new();
-    for (name, text) in scenarios() {
+    for (name, text) in scenarios("fires") {
         assert!(!wanted(&text, "says").is_empty(), "{name} does not say what it is for");
         let complaints = complaints(&text);
         if !complaints.is_empty() {
             writeln!(wrong, "\n== {name}\n{}", complaints.join("\n")).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn of_every_scenario_that_should_be_silent_nothing_is_said_that_would_wake_anybody() {
+    let mut wrong = String::new();
+    for (name, text) in scenarios("silent") {
+        let alarms = play(&text)
+            .into_iter()
+            .filter(|insight| insight.severity > Severity::Info);
+        for insight in alarms {
+            writeln!(
+                wrong,
+                "\n== {name}: {} {}\n{}",
+                insight.id,
+                insight.subject,
+                readable(&insight)
+            )
+            .unwrap();
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
