@@ -1,11 +1,14 @@
 //! From a pod's spec and status to the state of its containers.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use correlator::{ContainerRole, ContainerState, ContainerStatus as Status, Termination};
+use correlator::{ContainerRole, ContainerState, ContainerStatus as Status, ProbeKind, ProbeSpec, Termination};
 
+use super::probe::probe_spec;
+use super::prune::Pruner;
 use super::quantity::{thousandths, whole};
-use super::text::{NAME, bounded, bounded_or_empty, timestamp};
+use super::text::{bounded, bounded_or_empty, timestamp};
 use super::wire::{Amounts, Container, ContainerStatus, PodSpec, PodStatus, Resources, State, Terminated};
 
 /// Containers that are kept of one pod; a pod of 1.5 MB, which is what the API server stores at most, can have more.
@@ -20,8 +23,8 @@ const PORTS: usize = 64;
 const WORDS: usize = 32;
 const WORD: usize = 256;
 
-/// The containers, and how many were left out because there are too many.
-pub(super) fn containers(spec: &PodSpec, status: &PodStatus) -> (Vec<ContainerState>, usize) {
+/// The containers.
+pub(super) fn containers(spec: &PodSpec, status: &PodStatus, pruner: &mut Pruner) -> Vec<ContainerState> {
     let main = (&spec.containers, &status.container_statuses, ContainerRole::Main);
     let init = (
         &spec.init_containers,
@@ -33,57 +36,83 @@ pub(super) fn containers(spec: &PodSpec, status: &PodStatus) -> (Vec<ContainerSt
         &status.ephemeral_container_statuses,
         ContainerRole::Ephemeral,
     );
-    let (mut kept, mut all) = (Vec::new(), 0);
+    let mut kept = Vec::new();
     for (containers, statuses, role) in [main, init, ephemeral] {
         let statuses = statuses.as_deref().unwrap_or_default();
-        for container in containers.iter().flatten() {
-            all += 1;
-            if kept.len() < CONTAINERS {
-                let status = statuses.iter().find(|status| status.name == container.name);
-                kept.push(state(container, status, role));
-            }
+        let room = CONTAINERS - kept.len();
+        for container in pruner.first(containers.as_deref(), room) {
+            let status = statuses.iter().find(|status| status.name == container.name);
+            kept.push(state(container, status, role, pruner));
         }
     }
-    let left_out = all - kept.len();
-    (kept, left_out)
+    kept
 }
 
-fn state(container: &Container, status: Option<&ContainerStatus>, role: ContainerRole) -> ContainerState {
+fn state(
+    container: &Container,
+    status: Option<&ContainerStatus>,
+    role: ContainerRole,
+    pruner: &mut Pruner,
+) -> ContainerState {
     let is_sidecar = role == ContainerRole::Init && container.restart_policy.as_deref() == Some("Always");
     let words = container.command.iter().chain(&container.args).flatten();
-    let ports = container
-        .ports
-        .iter()
-        .flatten()
-        .filter_map(|port| u16::try_from(port.container_port).ok());
     let mut state = ContainerState {
-        name: bounded(&container.name, NAME),
+        name: pruner.name(Some(&container.name)),
         role: if is_sidecar { ContainerRole::Sidecar } else { role },
-        image: bounded_or_empty(container.image.as_deref(), IMAGE),
+        image: pruner.shared(container.image.as_deref(), IMAGE),
         memory_limit: limit(container, status, memory),
-        memory_request: amount(container, status, |resources| memory(resources.requests.as_ref()?)),
-        cpu_limit_millis: limit(container, status, |amounts| thousandths(amounts.cpu.as_deref()?)),
-        command: words.take(WORDS).map(|word| bounded(word, WORD)).collect(),
-        ports: ports.take(PORTS).collect(),
+        memory_request: request(container, status, memory),
+        cpu_limit_millis: limit(container, status, cpu),
+        cpu_request_millis: request(container, status, cpu),
+        command: words.take(WORDS).map(|word| pruner.shared(Some(word), WORD)).collect(),
+        probes: probes(container),
         ..ContainerState::default()
     };
+    for port in pruner.first(container.ports.as_deref(), PORTS) {
+        let Ok(number) = u16::try_from(port.container_port) else {
+            continue;
+        };
+        state.ports.push(number);
+        if let Some(name) = pruner.named(port.name.as_deref()) {
+            state.port_names.insert(name, number);
+        }
+    }
     if let Some(status) = status {
-        state.id = container_id(status.container_id.as_deref());
-        state.restarts = u32::try_from(status.restart_count.unwrap_or(0)).unwrap_or(0);
-        state.ready = status.ready.unwrap_or(false);
-        state.status = status.state.as_ref().map_or(Status::Unknown, status_of);
-        state.last = status
-            .last_state
-            .as_ref()
-            .and_then(|last| last.terminated.as_ref())
-            .map(termination);
+        fare(&mut state, status, pruner);
     }
     state
+}
+
+/// How the container fares.
+fn fare(state: &mut ContainerState, status: &ContainerStatus, pruner: &mut Pruner) {
+    state.id = container_id(status.container_id.as_deref());
+    state.restarts = u32::try_from(status.restart_count.unwrap_or(0)).unwrap_or(0);
+    state.ready = status.ready.unwrap_or(false);
+    let now = status.state.as_ref();
+    state.status = now.map_or(Status::Unknown, |now| status_of(now, pruner));
+    let ended = status.last_state.as_ref().and_then(|last| last.terminated.as_ref());
+    state.last = ended.map(|ended| termination(ended, pruner));
+}
+
+fn probes(container: &Container) -> BTreeMap<ProbeKind, ProbeSpec> {
+    let kinds = [
+        (ProbeKind::Liveness, &container.liveness_probe),
+        (ProbeKind::Readiness, &container.readiness_probe),
+        (ProbeKind::Startup, &container.startup_probe),
+    ];
+    kinds
+        .into_iter()
+        .filter_map(|(kind, probe)| Some((kind, probe_spec(probe.as_ref()?)?)))
+        .collect()
 }
 
 /// A limit of zero is none.
 fn limit(container: &Container, status: Option<&ContainerStatus>, read: fn(&Amounts) -> Option<u64>) -> Option<u64> {
     amount(container, status, |resources| read(resources.limits.as_ref()?)).filter(|limit| *limit > 0)
+}
+
+fn request(container: &Container, status: Option<&ContainerStatus>, read: fn(&Amounts) -> Option<u64>) -> Option<u64> {
+    amount(container, status, |resources| read(resources.requests.as_ref()?))
 }
 
 /// What the kubelet says is in force (resizing in place makes it differ), else what the spec asks for.
@@ -100,17 +129,20 @@ fn memory(amounts: &Amounts) -> Option<u64> {
     whole(amounts.memory.as_deref()?)
 }
 
-fn status_of(state: &State) -> Status {
+fn cpu(amounts: &Amounts) -> Option<u64> {
+    thousandths(amounts.cpu.as_deref()?)
+}
+
+fn status_of(state: &State, pruner: &mut Pruner) -> Status {
     if let Some(ended) = &state.terminated {
-        Status::Terminated(termination(ended))
+        Status::Terminated(termination(ended, pruner))
     } else if let Some(running) = &state.running {
         Status::Running {
             started: timestamp(running.started_at.as_ref()),
         }
     } else if let Some(waiting) = &state.waiting {
-        let reason = bounded_or_empty(waiting.reason.as_deref(), REASON);
         Status::Waiting {
-            reason,
+            reason: pruner.shared(waiting.reason.as_deref(), REASON),
             message: bounded_or_empty(waiting.message.as_deref(), MESSAGE),
         }
     } else {
@@ -118,10 +150,10 @@ fn status_of(state: &State) -> Status {
     }
 }
 
-fn termination(ended: &Terminated) -> Termination {
+fn termination(ended: &Terminated, pruner: &mut Pruner) -> Termination {
     Termination {
         exit_code: ended.exit_code.unwrap_or(0),
-        reason: bounded_or_empty(ended.reason.as_deref(), REASON),
+        reason: pruner.shared(ended.reason.as_deref(), REASON),
         message: bounded_or_empty(ended.message.as_deref(), MESSAGE),
         started: timestamp(ended.started_at.as_ref()),
         finished: timestamp(ended.finished_at.as_ref()),

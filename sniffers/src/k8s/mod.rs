@@ -12,6 +12,8 @@ mod gap;
 mod listing;
 mod node;
 mod pod;
+mod probe;
+mod prune;
 mod quantity;
 mod replicaset;
 mod roster;
@@ -19,6 +21,7 @@ mod sight;
 #[cfg(test)]
 mod tests;
 mod text;
+mod told;
 mod watch;
 mod wire;
 

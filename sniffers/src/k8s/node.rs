@@ -1,35 +1,38 @@
 //! The watch of nodes: their conditions and what they can hold.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use correlator::{Body, Condition, Event, Fact, NodeState, Subject, signals};
+use correlator::{Body, Event, Fact, NodeState, Subject, signals};
 use kube::core::ObjectMeta;
 
 use super::gap::Watched;
-use super::quantity::whole;
-use super::text::{NAME, bounded, bounded_or_empty, timestamp};
+use super::prune::Pruner;
+use super::quantity::{thousandths, whole};
+use super::text::{NAME, bounded, bounded_or_empty};
+use super::told::Told;
 use super::watch::Reader;
-use super::wire::Node;
+use super::wire::{Node, Taint};
 use crate::clock;
 use crate::sniffer::Context;
 
-/// Addresses and conditions that are kept of a node.
+/// Addresses and taints that are kept of a node.
 const ENTRIES: usize = 32;
-/// Nodes whose last state is remembered, so that repeats are not told; three times what Kubernetes supports.
-const NODES: usize = 15_000;
+/// The label with the zone, and its name before Kubernetes 1.17.
+const ZONES: [&str; 2] = ["topology.kubernetes.io/zone", "failure-domain.beta.kubernetes.io/zone"];
 
 /// Reads nodes.
 pub(super) struct Nodes {
     cx: Context,
-    told: BTreeMap<Arc<str>, NodeState>,
+    pruner: Pruner,
+    told: Told,
 }
 
 impl Nodes {
     pub(super) fn new(cx: Context) -> Self {
         Self {
             cx,
-            told: BTreeMap::new(),
+            pruner: Pruner::default(),
+            told: Told::default(),
         }
     }
 
@@ -48,7 +51,7 @@ impl Reader for Nodes {
     const WATCHED: Watched = Watched {
         group: "",
         plural: "nodes",
-        what: "node conditions and allocatable memory",
+        what: "node conditions, taints and what a node can hold",
     };
 
     /// A node is its name: pods and Events name it by nothing else.
@@ -58,50 +61,58 @@ impl Reader for Nodes {
 
     fn apply(&mut self, node: Node) {
         let Some(name) = Self::key(&node.metadata) else { return };
-        let state = state(&node);
-        if self.told.get(&name) == Some(&state) {
+        let state = state(&node, &mut self.pruner);
+        let left_out = self.pruner.take_left_out();
+        if !self.told.is_news(&name, &state) {
             return;
         }
-        if self.told.len() < NODES || self.told.contains_key(&name) {
-            self.told.insert(name.clone(), state.clone());
+        if left_out > 0 {
+            let source = Self::WATCHED.source();
+            let now = clock::now();
+            self.cx
+                .events
+                .lost(now, &source, "too many entries in one object", left_out);
         }
         self.send(name, Fact::Node(Box::new(state)));
     }
 
     fn gone(&mut self, key: &str) {
-        self.told.remove(key);
+        self.told.forget(key);
         self.send(key.into(), Fact::NodeDeleted);
     }
 }
 
-/// Heartbeat times are left out: they change and mean nothing.
-fn state(node: &Node) -> NodeState {
-    let status = node.status.clone().unwrap_or_default();
-    let allocatable = status.allocatable.and_then(|amounts| whole(amounts.memory.as_deref()?));
-    let addresses = status
-        .addresses
+fn state(node: &Node, pruner: &mut Pruner) -> NodeState {
+    let (spec, status) = (node.spec.as_ref(), node.status.as_ref());
+    let allocatable = status.and_then(|status| status.allocatable.as_ref());
+    let capacity = status.and_then(|status| status.capacity.as_ref());
+    let addresses = pruner.first(status.and_then(|status| status.addresses.as_deref()), ENTRIES);
+    let taints = pruner.first(spec.and_then(|spec| spec.taints.as_deref()), ENTRIES);
+    let zone = ZONES
         .iter()
-        .flatten()
-        .filter_map(|entry| entry.address.as_deref()?.parse().ok());
-    let conditions = status
-        .conditions
-        .iter()
-        .flatten()
-        .take(ENTRIES)
-        .map(|condition| Condition {
-            kind: bounded_or_empty(condition.kind.as_deref(), NAME),
-            status: bounded_or_empty(condition.status.as_deref(), NAME),
-            reason: bounded_or_empty(condition.reason.as_deref(), NAME),
-            since: timestamp(condition.last_transition_time.as_ref()),
-            ..Condition::default()
-        });
+        .find_map(|label| node.metadata.labels.as_ref()?.get(*label));
     NodeState {
-        allocatable_memory: allocatable,
-        ips: addresses.take(ENTRIES).collect(),
-        conditions: conditions.collect(),
-        unschedulable: node.spec.as_ref().and_then(|spec| spec.unschedulable).unwrap_or(false),
-        ..NodeState::default()
+        allocatable_memory: allocatable.and_then(|amounts| whole(amounts.memory.as_deref()?)),
+        allocatable_cpu_millis: allocatable.and_then(|amounts| thousandths(amounts.cpu.as_deref()?)),
+        allocatable_pods: allocatable.and_then(|amounts| whole(amounts.pods.as_deref()?)),
+        memory: capacity.and_then(|amounts| whole(amounts.memory.as_deref()?)),
+        taints: taints.iter().map(taint).collect(),
+        zone: pruner.named(zone.map(String::as_str)),
+        ips: addresses
+            .iter()
+            .filter_map(|entry| entry.address.as_deref()?.parse().ok())
+            .collect(),
+        conditions: pruner.conditions(status.and_then(|status| status.conditions.as_deref())),
+        unschedulable: spec.and_then(|spec| spec.unschedulable).unwrap_or(false),
     }
+}
+
+/// `key=value:effect`, or `key:effect` without a value, as `kubectl taint` takes it.
+fn taint(taint: &Taint) -> Arc<str> {
+    let part = |part: &Option<String>| bounded_or_empty(part.as_deref(), NAME);
+    let (key, value, effect) = (part(&taint.key), part(&taint.value), part(&taint.effect));
+    let equals = if value.is_empty() { "" } else { "=" };
+    format!("{key}{equals}{value}:{effect}").into()
 }
 
 #[cfg(test)]
@@ -122,7 +133,7 @@ mod tests {
                 "KubeletHasInsufficientMemory",
                 "2026-11-21T15:10:00Z",
             );
-        let state = state(&serde_json::from_value(node.into()).unwrap());
+        let state = state(&serde_json::from_value(node.into()).unwrap(), &mut Pruner::default());
         assert_eq!(
             (state.allocatable_memory, state.ips.len(), state.unschedulable),
             (Some(7961 << 20), 1, true)
@@ -137,5 +148,24 @@ mod tests {
             ("True", "KubeletHasInsufficientMemory")
         );
         assert!(pressure.since.is_some());
+    }
+
+    #[test]
+    fn taints_zone_and_what_it_can_hold_are_kept() {
+        let mut node = serde_json::Value::from(NodeObject::new("n1"));
+        node["metadata"]["labels"] = serde_json::json!({"topology.kubernetes.io/zone": "eu-1a"});
+        node["spec"]["taints"] = serde_json::json!([
+            {"key": "gpu", "value": "a100", "effect": "NoSchedule"},
+            {"key": "node.kubernetes.io/unreachable", "effect": "NoExecute"},
+        ]);
+        let state = state(&serde_json::from_value(node).unwrap(), &mut Pruner::default());
+        let taints = ["gpu=a100:NoSchedule", "node.kubernetes.io/unreachable:NoExecute"];
+        assert_eq!(state.taints, taints.map(Arc::from));
+        assert_eq!(state.zone.as_deref(), Some("eu-1a"));
+        assert_eq!(
+            (state.allocatable_cpu_millis, state.allocatable_pods),
+            (Some(4000), Some(110))
+        );
+        assert_eq!(state.memory, Some(8_290_304 << 10));
     }
 }

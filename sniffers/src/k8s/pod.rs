@@ -1,31 +1,40 @@
 //! The watch of pods: who is who, and how its containers fare.
 
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use correlator::{Body, Event, Fact, PodIdentity, PodState, Subject, signals};
+use correlator::{Body, Condition, Event, Fact, PodIdentity, PodState, Subject, signals};
 use kube::core::ObjectMeta;
 
 use super::container::containers;
 use super::gap::Watched;
+use super::prune::Pruner;
 use super::roster::{Controller, News, Roster, Sighting};
-use super::text::{NAME, bounded, bounded_or_empty, timestamp};
+use super::text::{NAME, bounded, timestamp};
 use super::watch::Reader;
-use super::wire::{CONFIG_HASH, CONFIG_MIRROR, Pod};
+use super::wire::{CONFIG_HASH, CONFIG_MIRROR, Pod, PodStatus, Volume};
 use crate::clock;
 use crate::sniffer::Context;
 
 /// Addresses kept of a pod; dual stack has two.
 const ADDRESSES: usize = 8;
+/// Volumes that are looked through for claims.
+const VOLUMES: usize = 128;
 
 /// Reads pods.
 pub(super) struct Pods {
     cx: Context,
     roster: Arc<Mutex<Roster>>,
+    pruner: Pruner,
 }
 
 impl Pods {
     pub(super) fn new(cx: Context, roster: Arc<Mutex<Roster>>) -> Self {
-        Self { cx, roster }
+        Self {
+            cx,
+            roster,
+            pruner: Pruner::default(),
+        }
     }
 }
 
@@ -38,28 +47,26 @@ impl Reader for Pods {
     };
 
     fn apply(&mut self, pod: Pod) {
-        let Some((sighting, left_out)) = sighting(&pod) else {
-            return self
-                .cx
-                .events
-                .lost(clock::now(), "k8s/pods", "pod without uid or name", 1);
+        let sighting = sighting(pod, &mut self.pruner);
+        let left_out = self.pruner.take_left_out();
+        let lose = |reason, count| self.cx.events.lost(clock::now(), "k8s/pods", reason, count);
+        let Some(sighting) = sighting else {
+            return lose("pod without uid or name", 1);
+        };
+        let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(news) = roster.learn_pod(sighting) else {
+            return;
         };
         if left_out > 0 {
-            let count = u64::try_from(left_out).unwrap_or(u64::MAX);
-            self.cx
-                .events
-                .lost(clock::now(), "k8s/pods", "too many containers in one pod", count);
+            lose("too many entries in one object", left_out);
         }
-        let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(news) = roster.learn_pod(sighting) {
-            tell(&self.cx, news);
-        }
+        tell(&self.cx, news);
     }
 
     fn gone(&mut self, key: &str) {
         let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(gone) = roster.forget_pod(key) else { return };
-        for uid in &gone.uids {
+        for uid in gone.uids() {
             self.cx.pods.forget_pod(uid);
         }
         send(&self.cx, gone.identity, Fact::PodDeleted);
@@ -81,45 +88,39 @@ fn send(cx: &Context, identity: Arc<PodIdentity>, fact: Fact) {
     });
 }
 
-/// What a pod object says, and how many containers were left out of it.
-fn sighting(pod: &Pod) -> Option<(Sighting, usize)> {
+/// What a pod object says.
+fn sighting(pod: Pod, pruner: &mut Pruner) -> Option<Sighting> {
     let uid = pod.metadata.uid.as_deref().filter(|uid| !uid.is_empty())?;
     let name = pod.metadata.name.as_deref()?;
-    let node = pod
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.node_name.as_deref())
-        .filter(|node| !node.is_empty());
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref());
     let identity = PodIdentity {
         uid: bounded(uid, NAME),
-        namespace: Some(bounded_or_empty(pod.metadata.namespace.as_deref(), NAME)),
+        namespace: Some(pruner.name(pod.metadata.namespace.as_deref())),
         pod: Some(bounded(name, NAME)),
-        node: node.map(|node| bounded(node, NAME)),
+        node: pruner.named(node),
         ..PodIdentity::default()
     };
-    let (state, left_out) = state(pod);
-    let sighting = Sighting {
-        identity,
-        uids: uids(&pod.metadata, uid),
+    Some(Sighting {
+        aliases: aliases(&pod.metadata, uid),
         controller: controller(&pod.metadata),
-        state,
-    };
-    Some((sighting, left_out))
+        state: state(pod, pruner),
+        identity,
+    })
 }
 
-/// The uid of the object first; a static pod runs under the hash of its file, and its mirror says so.
-fn uids(metadata: &ObjectMeta, uid: &str) -> Vec<String> {
+/// A static pod runs under the hash of its file, and its mirror says so.
+fn aliases(metadata: &ObjectMeta, uid: &str) -> Vec<Arc<str>> {
     let annotations = metadata.annotations.iter().flatten();
     let ties =
         annotations.filter(|(key, value)| [CONFIG_HASH, CONFIG_MIRROR].contains(&key.as_str()) && !value.is_empty());
-    let mut uids = vec![bounded(uid, NAME).to_string()];
+    let mut aliases = Vec::new();
     for (_, tie) in ties {
-        let tie = bounded(tie, NAME).to_string();
-        if !uids.contains(&tie) {
-            uids.push(tie);
+        let tie = bounded(tie, NAME);
+        if &*tie != uid && !aliases.contains(&tie) {
+            aliases.push(tie);
         }
     }
-    uids
+    aliases
 }
 
 /// The owner that manages the object, of which there is at most one.
@@ -136,34 +137,54 @@ pub(super) fn controller(metadata: &ObjectMeta) -> Option<Controller> {
     })
 }
 
-fn state(pod: &Pod) -> (PodState, usize) {
-    let (spec, status) = (
-        pod.spec.clone().unwrap_or_default(),
-        pod.status.clone().unwrap_or_default(),
-    );
-    let (containers, left_out) = containers(&spec, &status);
-    let listed = status.pod_ips.iter().flatten().filter_map(|entry| entry.ip.as_deref());
-    let mut ips: Vec<_> = listed.take(ADDRESSES).filter_map(|ip| ip.parse().ok()).collect();
-    if ips.is_empty() {
-        ips.extend(
-            status
-                .pod_ip
-                .as_deref()
-                .and_then(|ip| ip.parse::<std::net::IpAddr>().ok()),
-        );
-    }
-    let state = PodState {
-        phase: bounded_or_empty(status.phase.as_deref(), NAME),
-        reason: bounded_or_empty(status.reason.as_deref(), NAME),
-        restart_policy: bounded_or_empty(spec.restart_policy.as_deref(), NAME),
-        ips,
+fn state(pod: Pod, pruner: &mut Pruner) -> PodState {
+    let Pod { metadata, spec, status } = pod;
+    let (spec, status) = (spec.unwrap_or_default(), status.unwrap_or_default());
+    let volumes = pruner.first(spec.volumes.as_deref(), VOLUMES);
+    let claims = volumes
+        .iter()
+        .filter_map(|volume| claim(volume, metadata.name.as_deref()));
+    PodState {
+        phase: pruner.name(status.phase.as_deref()),
+        reason: pruner.name(status.reason.as_deref()),
+        restart_policy: pruner.name(spec.restart_policy.as_deref()),
+        ips: addresses(&status),
         host_network: spec.host_network.unwrap_or(false),
-        created: timestamp(pod.metadata.creation_timestamp.as_ref()),
-        deleted: timestamp(pod.metadata.deletion_timestamp.as_ref()),
-        containers,
-        ..PodState::default()
-    };
-    (state, left_out)
+        created: timestamp(metadata.creation_timestamp.as_ref()),
+        deleted: timestamp(metadata.deletion_timestamp.as_ref()),
+        labels: pruner.labels(metadata.labels.as_ref()),
+        qos: pruner.name(status.qos_class.as_deref()),
+        grace: spec
+            .termination_grace_period_seconds
+            .and_then(|seconds| seconds.try_into().ok()),
+        conditions: notable(pruner.conditions(status.conditions.as_deref())),
+        claims: claims.collect(),
+        containers: containers(&spec, &status, pruner),
+    }
+}
+
+fn addresses(status: &PodStatus) -> Vec<IpAddr> {
+    let listed = status.pod_ips.iter().flatten().filter_map(|entry| entry.ip.as_deref());
+    let mut ips: Vec<IpAddr> = listed.take(ADDRESSES).filter_map(|ip| ip.parse().ok()).collect();
+    if ips.is_empty() {
+        ips.extend(status.pod_ip.as_deref().and_then(|ip| ip.parse::<IpAddr>().ok()));
+    }
+    ips
+}
+
+/// What all is well with need not be kept. That a pod is disrupted is the one condition that is bad when it is true.
+fn notable(mut conditions: Vec<Condition>) -> Vec<Condition> {
+    conditions.retain(|condition| &*condition.status != "True" || &*condition.kind == "DisruptionTarget");
+    conditions
+}
+
+/// The claim behind a volume; that of an ephemeral volume is named after pod and volume.
+fn claim(volume: &Volume, pod: Option<&str>) -> Option<Arc<str>> {
+    if let Some(source) = &volume.persistent_volume_claim {
+        return Some(bounded(source.claim_name.as_deref()?, NAME));
+    }
+    volume.ephemeral.as_ref()?;
+    Some(bounded(&format!("{}-{}", pod?, volume.name.as_deref()?), NAME))
 }
 
 #[cfg(test)]

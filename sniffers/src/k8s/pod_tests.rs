@@ -1,6 +1,6 @@
 //! Pods as the API shows them, and what is kept of them.
 
-use correlator::{ContainerRole, ContainerStatus, Timestamp};
+use correlator::{ContainerRole, ContainerStatus, ProbeKind, Timestamp};
 use fixtures::kube::{ContainerObject, PodObject};
 use serde_json::Value;
 
@@ -10,7 +10,11 @@ const START: &str = "2026-11-21T15:10:00Z";
 const END: &str = "2026-11-21T15:11:00Z";
 
 fn read(pod: PodObject) -> Sighting {
-    sighting(&serde_json::from_value(Value::from(pod)).unwrap()).unwrap().0
+    sighting(
+        serde_json::from_value(Value::from(pod)).unwrap(),
+        &mut Pruner::default(),
+    )
+    .unwrap()
 }
 
 fn seconds(text: &str) -> Option<Timestamp> {
@@ -108,13 +112,13 @@ fn command_and_ports_are_kept_in_order() {
 }
 
 #[test]
-fn a_static_pod_has_the_uid_it_runs_under_too() {
+fn a_static_pod_has_the_uid_it_runs_under_as_an_alias() {
     let pod = PodObject::new("kube-system", "etcd-n1")
         .uid("u-api")
         .annotation(CONFIG_HASH, "0a1b")
         .annotation(CONFIG_MIRROR, "0a1b")
         .annotation("noise", "x");
-    assert_eq!(read(pod).uids, ["u-api", "0a1b"]);
+    assert_eq!(read(pod).aliases, ["0a1b".into()]);
 }
 
 #[test]
@@ -140,8 +144,9 @@ fn long_text_is_cut_and_surplus_containers_are_counted() {
         pod = pod.container(ContainerObject::new(&format!("c{number}")).command(&[&"y".repeat(1000)], &[]));
     }
     let pod = pod.waiting("c0", "CreateContainerError", &"é".repeat(1000));
-    let (seen, left_out) = sighting(&serde_json::from_value(pod.into()).unwrap()).unwrap();
-    assert_eq!((seen.state.containers.len(), left_out), (256, 744));
+    let mut pruner = Pruner::default();
+    let seen = sighting(serde_json::from_value(pod.into()).unwrap(), &mut pruner).unwrap();
+    assert_eq!((seen.state.containers.len(), pruner.take_left_out()), (256, 744));
     assert_eq!(seen.state.containers[0].command[0].len(), 256);
     let ContainerStatus::Waiting { message, .. } = &seen.state.containers[0].status else {
         panic!("not waiting")
@@ -156,6 +161,62 @@ fn a_pod_of_nulls_is_a_pod() {
         "spec": {"containers": null, "nodeName": null},
         "status": {"containerStatuses": null, "podIPs": null, "podIP": ""},
     });
-    let (seen, _) = sighting(&serde_json::from_value(bare).unwrap()).unwrap();
+    let seen = sighting(serde_json::from_value(bare).unwrap(), &mut Pruner::default()).unwrap();
     assert_eq!(seen.state, PodState::default());
+}
+
+#[test]
+fn labels_class_grace_and_claims_are_kept() {
+    let mut pod = PodObject::new("shop", "db-0").label("app", "db").label("tier", "back");
+    pod.json_mut()["spec"]["volumes"] = serde_json::json!([
+        {"name": "data", "persistentVolumeClaim": {"claimName": "data-db-0"}},
+        {"name": "scratch", "ephemeral": {"volumeClaimTemplate": {"spec": {}}}},
+        {"name": "secret", "secret": {"secretName": "s"}},
+    ]);
+    let state = read(pod).state;
+    assert_eq!(state.labels.len(), 2);
+    assert_eq!((&*state.qos, state.grace), ("Burstable", Some(30)));
+    assert_eq!(state.claims, ["data-db-0".into(), "db-0-scratch".into()]);
+}
+
+#[test]
+fn conditions_that_are_as_they_should_be_are_left_out() {
+    let mut pod = PodObject::new("shop", "web-0");
+    pod.json_mut()["status"]["conditions"] = serde_json::json!([
+        {"type": "PodScheduled", "status": "True", "lastTransitionTime": START},
+        {"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "unready: [app]",
+         "lastTransitionTime": END},
+        {"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet", "lastTransitionTime": END},
+    ]);
+    let kept = read(pod).state.conditions;
+    let told: Vec<_> = kept
+        .iter()
+        .map(|one| (&*one.kind, &*one.reason, &*one.message))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("Ready", "ContainersNotReady", "unready: [app]"),
+            ("DisruptionTarget", "TerminationByKubelet", "")
+        ]
+    );
+    assert_eq!(kept[0].since, seconds(END));
+}
+
+#[test]
+fn probes_and_the_names_of_ports_are_kept() {
+    let mut app = Value::from(ContainerObject::new("app").request("cpu", "100m"));
+    app["ports"] = serde_json::json!([{"name": "web", "containerPort": 8080}, {"containerPort": 9090}]);
+    app["readinessProbe"] = serde_json::json!({"httpGet": {"path": "/ready", "port": "web"}, "timeoutSeconds": 2});
+    let mut pod = PodObject::new("shop", "web-0");
+    pod.json_mut()["spec"]["containers"] = serde_json::json!([app]);
+    let state = read(pod).state.containers[0].clone();
+    assert_eq!(
+        (state.ports.as_slice(), state.port_names["web"]),
+        (&[8080, 9090][..], 8080)
+    );
+    assert_eq!(state.cpu_request_millis, Some(100));
+    let probe = &state.probes[&ProbeKind::Readiness];
+    assert_eq!((&*probe.action, probe.timeout), ("http GET :web/ready", 2));
+    assert_eq!(state.probes.len(), 1);
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::gap::Watched;
 use super::pod::{controller, tell};
-use super::roster::{Controller, Roster};
+use super::roster::Roster;
 use super::watch::Reader;
 use super::wire::ReplicaSet;
 use crate::sniffer::Context;
@@ -31,9 +31,9 @@ impl Reader for ReplicaSets {
 
     fn apply(&mut self, set: ReplicaSet) {
         let Some(uid) = Self::key(&set.metadata) else { return };
-        let owner = controller(&set.metadata).as_ref().map(Controller::owner);
+        let controller = controller(&set.metadata);
         let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
-        for news in roster.learn_set(&uid, owner) {
+        for news in roster.learn_set(&uid, controller) {
             tell(&self.cx, news);
         }
     }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use correlator::{Owner, PodIdentity, PodState};
 use pidmap::PodNames;
 
-/// Pods and sets that are remembered, four times the cluster planned for. What comes beyond is passed on, but its
-/// repeats are not recognised and its owner is not looked up.
-const ENTRIES: usize = 200_000;
+use super::told::{Digester, ENTRIES};
 
 /// A controller as an owner reference names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,22 +23,29 @@ impl Controller {
             name: self.name.clone(),
         }
     }
+
+    /// Whether it may itself be controlled by what is changed to change the pod: a Deployment, a `CronJob`, a rollout of
+    /// another vendor. A `StatefulSet` is the workload even where an operator looks after it.
+    fn is_between(&self) -> bool {
+        matches!(&*self.kind, "ReplicaSet" | "Job")
+    }
 }
 
 /// A pod as it was received; the identity does not know the owner yet.
 #[derive(Debug)]
 pub(super) struct Sighting {
     pub(super) identity: PodIdentity,
-    pub(super) uids: Vec<String>,
+    /// Other uids it runs under.
+    pub(super) aliases: Vec<Arc<str>>,
     pub(super) controller: Option<Controller>,
     pub(super) state: PodState,
 }
 
 /// A pod whose state or identity is not what was told before.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(super) struct News {
     pub(super) identity: Arc<PodIdentity>,
-    pub(super) uids: Vec<String>,
+    pub(super) aliases: Vec<Arc<str>>,
     pub(super) state: PodState,
 }
 
@@ -55,7 +60,7 @@ impl News {
                 .map(|id| (id.to_string(), container.name.to_string()))
         });
         PodNames {
-            uids: self.uids.clone(),
+            uids: uids(&self.identity, &self.aliases).map(ToString::to_string).collect(),
             namespace: text(&self.identity.namespace),
             pod: text(&self.identity.pod),
             node: self.identity.node.as_deref().map(str::to_owned),
@@ -65,107 +70,146 @@ impl News {
     }
 }
 
+/// A pod that is no more.
 #[derive(Debug)]
-struct Known {
-    told: News,
-    /// The `ReplicaSet` that manages it.
-    set: Option<Arc<str>>,
+pub(super) struct Gone {
+    pub(super) identity: Arc<PodIdentity>,
+    aliases: Vec<Arc<str>>,
 }
 
-/// The pods and the sets. Keys are uids.
+impl Gone {
+    /// All uids it ran under.
+    pub(super) fn uids(&self) -> impl Iterator<Item = &Arc<str>> {
+        uids(&self.identity, &self.aliases)
+    }
+}
+
+fn uids<'a>(identity: &'a PodIdentity, aliases: &'a [Arc<str>]) -> impl Iterator<Item = &'a Arc<str>> {
+    std::iter::once(&identity.uid).chain(aliases)
+}
+
+#[derive(Debug)]
+struct Known {
+    identity: Arc<PodIdentity>,
+    aliases: Vec<Arc<str>>,
+    /// Of what was told, without the owner.
+    digest: u64,
+    /// What stands between it and its workload.
+    set: Option<Arc<str>>,
+    /// Kept until that is known, for then the pod is told again.
+    waiting: Option<Box<PodState>>,
+}
+
+/// The pods, and what stands between them and their workloads: `ReplicaSet`s and Jobs, called sets here. Keys are uids.
 #[derive(Debug, Default)]
 pub(super) struct Roster {
     pods: BTreeMap<Arc<str>, Known>,
     /// The uid a static pod runs under, to the uid of its object.
     aliases: BTreeMap<Arc<str>, Arc<str>>,
-    /// Who owns a set; `None` for one that stands alone.
-    sets: BTreeMap<Arc<str>, Option<Owner>>,
+    /// What controls a set; `None` for one that stands alone.
+    sets: BTreeMap<Arc<str>, Option<Controller>>,
     members: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    digester: Digester,
 }
 
 impl Roster {
     /// Takes in a pod; returns what is to be told when it is news.
     pub(super) fn learn_pod(&mut self, sighting: Sighting) -> Option<News> {
-        let uid = sighting.identity.uid.clone();
-        let owner = self.owner_of(&uid, sighting.controller.as_ref());
-        let identity = Arc::new(PodIdentity {
-            owner,
-            ..sighting.identity
-        });
-        let news = News {
+        let Sighting {
             identity,
-            uids: sighting.uids,
-            state: sighting.state,
-        };
-        if self.pods.get(&uid).is_some_and(|known| known.told == news) {
+            aliases,
+            controller,
+            state,
+        } = sighting;
+        let digest = self.digester.digest(&(&identity, &aliases, &state));
+        let owner = self.owner_of(&identity.uid, controller.as_ref());
+        let identity = Arc::new(PodIdentity { owner, ..identity });
+        let before = self.pods.get(&identity.uid);
+        if before.is_some_and(|known| known.digest == digest && known.identity == identity) {
             return None;
         }
-        if self.pods.len() < ENTRIES || self.pods.contains_key(&uid) {
-            self.remember(news.clone(), set_of(sighting.controller.as_ref()).as_ref());
+        if before.is_some() || self.pods.len() < ENTRIES {
+            let set = set_of(controller.as_ref());
+            let is_waiting = set.as_ref().is_some_and(|set| !self.sets.contains_key(set));
+            self.remember(Known {
+                identity: identity.clone(),
+                aliases: aliases.clone(),
+                digest,
+                set,
+                waiting: is_waiting.then(|| Box::new(state.clone())),
+            });
         }
-        Some(news)
+        Some(News {
+            identity,
+            aliases,
+            state,
+        })
     }
 
     /// Takes in a set; returns the pods whose owner is better known now.
-    pub(super) fn learn_set(&mut self, uid: &Arc<str>, owner: Option<Owner>) -> Vec<News> {
+    pub(super) fn learn_set(&mut self, uid: &Arc<str>, controller: Option<Controller>) -> Vec<News> {
         if self.sets.len() >= ENTRIES && !self.sets.contains_key(uid) {
             return Vec::new();
         }
-        self.sets.insert(uid.clone(), owner.clone());
-        let Some(owner) = owner else { return Vec::new() };
-        let members = self.members.get(uid).into_iter().flatten();
+        let owner = controller.as_ref().map(Controller::owner);
+        self.sets.insert(uid.clone(), controller);
         let mut upgraded = Vec::new();
-        for pod in members {
+        for pod in self.members.get(uid).into_iter().flatten() {
             let Some(known) = self.pods.get_mut(pod) else { continue };
-            if known.told.identity.owner.as_ref() != Some(&owner) {
-                let identity = PodIdentity {
-                    owner: Some(owner.clone()),
-                    ..PodIdentity::clone(&known.told.identity)
-                };
-                known.told.identity = Arc::new(identity);
-                upgraded.push(known.told.clone());
+            // A pod that does not wait is told with its next change.
+            let Some(state) = known.waiting.take() else { continue };
+            if owner.is_none() || known.identity.owner == owner {
+                continue;
             }
+            known.identity = Arc::new(PodIdentity {
+                owner: owner.clone(),
+                ..PodIdentity::clone(&known.identity)
+            });
+            upgraded.push(News {
+                identity: known.identity.clone(),
+                aliases: known.aliases.clone(),
+                state: *state,
+            });
         }
         upgraded
     }
 
-    /// Forgets a set; its pods keep the owner that was found.
-    pub(super) fn forget_set(&mut self, uid: &str) {
-        self.sets.remove(uid);
+    /// Forgets a set, whose pods keep the owner that was found; returns what controlled it.
+    pub(super) fn forget_set(&mut self, uid: &str) -> Option<Controller> {
+        self.sets.remove(uid).flatten()
     }
 
     /// Forgets a pod; returns who it was.
-    pub(super) fn forget_pod(&mut self, uid: &str) -> Option<News> {
+    pub(super) fn forget_pod(&mut self, uid: &str) -> Option<Gone> {
         let known = self.pods.remove(uid)?;
-        for alias in &known.told.uids {
-            self.aliases.remove(alias.as_str());
+        for alias in &known.aliases {
+            self.aliases.remove(alias);
         }
         if let Some(set) = known.set {
             self.leave(&set, uid);
         }
-        Some(known.told)
+        Some(Gone {
+            identity: known.identity,
+            aliases: known.aliases,
+        })
     }
 
     /// Who a pod uid is, be it the object's or the one a static pod runs under.
     pub(super) fn identity(&self, uid: &str) -> Option<Arc<PodIdentity>> {
         let uid = self.aliases.get(uid).map_or(uid, |canonical| canonical);
-        self.pods.get(uid).map(|known| known.told.identity.clone())
+        self.pods.get(uid).map(|known| known.identity.clone())
     }
 
-    fn remember(&mut self, told: News, set: Option<&Arc<str>>) {
-        let uid = told.identity.uid.clone();
-        for alias in told.uids.iter().filter(|alias| ***alias != *uid) {
-            self.aliases.insert(alias.as_str().into(), uid.clone());
+    fn remember(&mut self, known: Known) {
+        let (uid, set) = (known.identity.uid.clone(), known.set.clone());
+        for alias in &known.aliases {
+            self.aliases.insert(alias.clone(), uid.clone());
         }
-        if let Some(set) = set {
+        if let Some(set) = &set {
             self.members.entry(set.clone()).or_default().insert(uid.clone());
         }
-        let known = Known {
-            told,
-            set: set.cloned(),
-        };
         let left = self.pods.insert(uid.clone(), known).and_then(|before| before.set);
-        if let Some(left) = left.filter(|left| Some(left) != set) {
+        if let Some(left) = left.filter(|left| Some(left) != set.as_ref()) {
             self.leave(&left, &uid);
         }
     }
@@ -179,17 +223,17 @@ impl Roster {
         }
     }
 
-    /// The controller, or the Deployment behind it. A set that is not known any more keeps the owner it had.
+    /// The controller, or what controls that. A set that is not known any more keeps the owner it had.
     fn owner_of(&self, pod: &str, controller: Option<&Controller>) -> Option<Owner> {
         let controller = controller?;
         let Some(set) = set_of(Some(controller)) else {
             return Some(controller.owner());
         };
-        let found = if let Some(owner) = self.sets.get(&set) {
-            owner.clone()
+        let found = if let Some(above) = self.sets.get(&set) {
+            above.as_ref().map(Controller::owner)
         } else {
             let before = self.pods.get(pod).filter(|known| known.set.as_ref() == Some(&set));
-            before.and_then(|known| known.told.identity.owner.clone())
+            before.and_then(|known| known.identity.owner.clone())
         };
         found.or_else(|| Some(controller.owner()))
     }
@@ -197,80 +241,10 @@ impl Roster {
 
 fn set_of(controller: Option<&Controller>) -> Option<Arc<str>> {
     controller
-        .filter(|controller| &*controller.kind == "ReplicaSet")
+        .filter(|controller| controller.is_between())
         .map(|controller| controller.uid.clone())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn owner(kind: &str, name: &str) -> Owner {
-        Owner {
-            kind: kind.into(),
-            name: name.into(),
-        }
-    }
-
-    fn pod(uid: &str, phase: &str) -> Sighting {
-        Sighting {
-            identity: PodIdentity {
-                uid: uid.into(),
-                ..PodIdentity::default()
-            },
-            uids: vec![uid.to_owned(), format!("static-{uid}")],
-            controller: Some(Controller {
-                kind: "ReplicaSet".into(),
-                name: "web-7d".into(),
-                uid: "rs-1".into(),
-            }),
-            state: PodState {
-                phase: phase.into(),
-                ..PodState::default()
-            },
-        }
-    }
-
-    #[test]
-    fn a_pod_that_did_not_change_is_no_news() {
-        let mut roster = Roster::default();
-        assert!(roster.learn_pod(pod("u", "Pending")).is_some());
-        assert_eq!(roster.learn_pod(pod("u", "Pending")), None);
-        assert!(roster.learn_pod(pod("u", "Running")).is_some());
-    }
-
-    #[test]
-    fn a_set_that_comes_late_upgrades_its_pods_once() {
-        let mut roster = Roster::default();
-        let first = roster.learn_pod(pod("u", "Running")).unwrap();
-        assert_eq!(first.identity.owner, Some(owner("ReplicaSet", "web-7d")));
-        let upgraded = roster.learn_set(&"rs-1".into(), Some(owner("Deployment", "web")));
-        assert_eq!(upgraded[0].identity.owner, Some(owner("Deployment", "web")));
-        assert!(
-            roster
-                .learn_set(&"rs-1".into(), Some(owner("Deployment", "web")))
-                .is_empty()
-        );
-        assert_eq!(roster.learn_pod(pod("u", "Running")), None);
-    }
-
-    #[test]
-    fn a_pod_keeps_its_deployment_when_the_set_is_gone() {
-        let mut roster = Roster::default();
-        roster.learn_set(&"rs-1".into(), Some(owner("Deployment", "web")));
-        roster.learn_pod(pod("u", "Running"));
-        roster.forget_set("rs-1");
-        let ended = roster.learn_pod(pod("u", "Failed")).unwrap();
-        assert_eq!(ended.identity.owner, Some(owner("Deployment", "web")));
-    }
-
-    #[test]
-    fn a_static_pod_is_found_by_both_uids_until_it_is_forgotten() {
-        let mut roster = Roster::default();
-        roster.learn_pod(pod("u", "Running"));
-        assert_eq!(roster.identity("static-u").unwrap().uid, "u".into());
-        assert!(roster.forget_pod("u").is_some());
-        assert_eq!((roster.identity("u"), roster.identity("static-u")), (None, None));
-        assert!(roster.members.is_empty() && roster.aliases.is_empty());
-    }
-}
+#[path = "roster_tests.rs"]
+mod tests;

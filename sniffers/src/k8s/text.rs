@@ -8,9 +8,12 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 /// Object names are at most 253 bytes (RFC 1123 subdomain); anything longer is not a name.
 pub(super) const NAME: usize = 253;
 
-/// At most `bytes` bytes of a text, cut between characters.
+/// At most `bytes` bytes of a text, cut between characters. An empty one takes no memory.
 pub(super) fn bounded(text: &str, bytes: usize) -> Arc<str> {
-    text[..text.floor_char_boundary(bytes)].into()
+    match &text[..text.floor_char_boundary(bytes)] {
+        "" => Arc::default(),
+        text => text.into(),
+    }
 }
 
 /// Like [`bounded`]; absent text is empty.

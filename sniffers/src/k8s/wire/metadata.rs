@@ -1,4 +1,4 @@
-//! Object metadata without what is large and unused: managed fields, labels, most annotations.
+//! Object metadata without what is large and unused: managed fields, most annotations.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer};
 pub(in super::super) const CONFIG_HASH: &str = "kubernetes.io/config.hash";
 /// See [`CONFIG_HASH`].
 pub(in super::super) const CONFIG_MIRROR: &str = "kubernetes.io/config.mirror";
+/// The revision of a Deployment that a `ReplicaSet` stands for, and on the Deployment its current one.
+pub(in super::super) const REVISION: &str = "deployment.kubernetes.io/revision";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -18,9 +20,11 @@ struct Slim {
     namespace: Option<String>,
     uid: Option<String>,
     resource_version: Option<String>,
+    generation: Option<i64>,
     creation_timestamp: Option<Time>,
     deletion_timestamp: Option<Time>,
     owner_references: Option<Vec<OwnerReference>>,
+    labels: Option<BTreeMap<String, String>>,
     annotations: Option<Kept>,
 }
 
@@ -30,13 +34,19 @@ struct Kept {
     hash: Option<String>,
     #[serde(rename = "kubernetes.io/config.mirror")]
     mirror: Option<String>,
+    #[serde(rename = "deployment.kubernetes.io/revision")]
+    revision: Option<String>,
 }
 
 /// Decodes `metadata`, leaving out what tapio does not read.
 pub(super) fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     let slim = Slim::deserialize(deserializer)?;
     let annotations = slim.annotations.map(|kept| {
-        let pairs = [(CONFIG_HASH, kept.hash), (CONFIG_MIRROR, kept.mirror)];
+        let pairs = [
+            (CONFIG_HASH, kept.hash),
+            (CONFIG_MIRROR, kept.mirror),
+            (REVISION, kept.revision),
+        ];
         let set = pairs
             .into_iter()
             .filter_map(|(key, value)| Some((key.to_owned(), value?)));
@@ -47,9 +57,11 @@ pub(super) fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectM
         namespace: slim.namespace,
         uid: slim.uid,
         resource_version: slim.resource_version,
+        generation: slim.generation,
         creation_timestamp: slim.creation_timestamp,
         deletion_timestamp: slim.deletion_timestamp,
         owner_references: slim.owner_references,
+        labels: slim.labels,
         annotations: annotations.filter(|kept| !kept.is_empty()),
         ..ObjectMeta::default()
     })

@@ -5,17 +5,24 @@ mod event;
 mod metadata;
 mod node;
 mod pod;
+mod probe;
 mod replicaset;
+mod shared;
 
 pub(super) use event::{Event, Involved};
 pub(super) use metadata::{CONFIG_HASH, CONFIG_MIRROR};
-pub(super) use node::Node;
-pub(super) use pod::{Amounts, Container, ContainerStatus, Pod, PodSpec, PodStatus, Resources, State, Terminated};
+pub(super) use node::{Node, Taint};
+pub(super) use pod::{Container, ContainerStatus, Pod, PodSpec, PodStatus, State, Terminated, Volume};
+pub(super) use probe::Probe;
 pub(super) use replicaset::ReplicaSet;
+pub(super) use shared::{Amounts, Condition, Resources};
 
 /// Makes a slim type known to the client as the resource it is a part of.
 macro_rules! resource {
     ($type:ty, $group:literal, $kind:literal, $plural:literal, $scope:ty) => {
+        resource!($type, $group, "v1", $kind, $plural, $scope);
+    };
+    ($type:ty, $group:literal, $version:literal, $kind:literal, $plural:literal, $scope:ty) => {
         impl kube::Resource for $type {
             type DynamicType = ();
             type Scope = $scope;
@@ -29,7 +36,7 @@ macro_rules! resource {
             }
 
             fn version((): &()) -> std::borrow::Cow<'_, str> {
-                "v1".into()
+                $version.into()
             }
 
             fn plural((): &()) -> std::borrow::Cow<'_, str> {

@@ -1,10 +1,9 @@
 //! `v1` Node.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::core::{ClusterResourceScope, ObjectMeta};
 use serde::Deserialize;
 
-use super::pod::Amounts;
+use super::shared::{Amounts, Condition};
 use super::{metadata, resource};
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -20,11 +19,20 @@ resource!(Node, "", "Node", "nodes", ClusterResourceScope);
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(in super::super) struct NodeSpec {
     pub(in super::super) unschedulable: Option<bool>,
+    pub(in super::super) taints: Option<Vec<Taint>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(in super::super) struct Taint {
+    pub(in super::super) key: Option<String>,
+    pub(in super::super) value: Option<String>,
+    pub(in super::super) effect: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(in super::super) struct NodeStatus {
     pub(in super::super) allocatable: Option<Amounts>,
+    pub(in super::super) capacity: Option<Amounts>,
     pub(in super::super) addresses: Option<Vec<Address>>,
     pub(in super::super) conditions: Option<Vec<Condition>>,
 }
@@ -32,14 +40,4 @@ pub(in super::super) struct NodeStatus {
 #[derive(Debug, Clone, Default, Deserialize)]
 pub(in super::super) struct Address {
     pub(in super::super) address: Option<String>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(in super::super) struct Condition {
-    #[serde(rename = "type")]
-    pub(in super::super) kind: Option<String>,
-    pub(in super::super) status: Option<String>,
-    pub(in super::super) reason: Option<String>,
-    pub(in super::super) last_transition_time: Option<Time>,
 }

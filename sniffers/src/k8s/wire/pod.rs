@@ -3,7 +3,10 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::core::{NamespaceResourceScope, ObjectMeta};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
+use super::probe::Probe;
+use super::shared::{Condition, Resources};
 use super::{metadata, resource};
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -22,9 +25,26 @@ pub(in super::super) struct PodSpec {
     pub(in super::super) node_name: Option<String>,
     pub(in super::super) restart_policy: Option<String>,
     pub(in super::super) host_network: Option<bool>,
+    pub(in super::super) termination_grace_period_seconds: Option<i64>,
+    pub(in super::super) volumes: Option<Vec<Volume>>,
     pub(in super::super) containers: Option<Vec<Container>>,
     pub(in super::super) init_containers: Option<Vec<Container>>,
     pub(in super::super) ephemeral_containers: Option<Vec<Container>>,
+}
+
+/// A volume, of which only claims are read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct Volume {
+    pub(in super::super) name: Option<String>,
+    pub(in super::super) persistent_volume_claim: Option<ClaimSource>,
+    pub(in super::super) ephemeral: Option<IgnoredAny>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(in super::super) struct ClaimSource {
+    pub(in super::super) claim_name: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -37,25 +57,16 @@ pub(in super::super) struct Container {
     pub(in super::super) ports: Option<Vec<Port>>,
     pub(in super::super) resources: Option<Resources>,
     pub(in super::super) restart_policy: Option<String>,
+    pub(in super::super) liveness_probe: Option<Probe>,
+    pub(in super::super) readiness_probe: Option<Probe>,
+    pub(in super::super) startup_probe: Option<Probe>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct Port {
+    pub(in super::super) name: Option<String>,
     pub(in super::super) container_port: i64,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(in super::super) struct Resources {
-    pub(in super::super) limits: Option<Amounts>,
-    pub(in super::super) requests: Option<Amounts>,
-}
-
-/// Quantities as text.
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(in super::super) struct Amounts {
-    pub(in super::super) cpu: Option<String>,
-    pub(in super::super) memory: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -63,6 +74,8 @@ pub(in super::super) struct Amounts {
 pub(in super::super) struct PodStatus {
     pub(in super::super) phase: Option<String>,
     pub(in super::super) reason: Option<String>,
+    pub(in super::super) qos_class: Option<String>,
+    pub(in super::super) conditions: Option<Vec<Condition>>,
     #[serde(rename = "podIP")]
     pub(in super::super) pod_ip: Option<String>,
     #[serde(rename = "podIPs")]
