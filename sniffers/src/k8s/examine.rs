@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use correlator::Gap;
-use kube::Api;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, join_all};
 use kube::api::ListParams;
-use kube::core::DeserializeGuard;
+use kube::core::{DeserializeGuard, NamespaceResourceScope};
+use kube::{Api, Client, Resource};
 
 use super::event::Events;
 use super::gap::{Cause, Phase, Trouble, cause, gap};
+use super::kinds::{Kind, Visit, visit_all};
 use super::node::Nodes;
+use super::object::Objects;
 use super::pod::Pods;
 use super::replicaset::ReplicaSets;
 use super::watch::Reader;
@@ -43,24 +47,56 @@ pub struct Access {
 pub async fn examine(config: &Config) -> Result<Examined, SniffError> {
     let connected = connect::connect(config).await?;
     let client = &connected.client;
-    let sniffer = KubeSniffer::new(config.clone());
-    let namespace = config.namespace.as_deref();
-    let (pods, nodes, sets, events) = tokio::join!(
-        access::<Pods>(sniffer.within(client), namespace),
-        access::<Nodes>(Api::all(client.clone()), None),
-        access::<ReplicaSets>(sniffer.within(client), namespace),
-        access::<Events>(sniffer.within(client), namespace),
-    );
+    let mut questions = Questions {
+        sniffer: KubeSniffer::new(config.clone()),
+        client,
+        asked: Vec::new(),
+    };
+    questions.within::<Pods>();
+    questions
+        .asked
+        .push(access::<Nodes>(Api::all(client.clone()), None).boxed());
+    questions.within::<ReplicaSets>();
+    questions.within::<Events>();
+    if config.node.is_none() {
+        visit_all(&mut questions);
+    }
     Ok(Examined {
+        resources: join_all(questions.asked).await,
         url: connected.url,
         version: connected.version,
-        resources: vec![pods, nodes, sets, events],
     })
+}
+
+/// What is asked about each resource, all at once.
+struct Questions<'a> {
+    sniffer: KubeSniffer,
+    client: &'a Client,
+    asked: Vec<BoxFuture<'static, Access>>,
+}
+
+impl Questions<'_> {
+    /// Of a resource that has namespaces.
+    fn within<R>(&mut self)
+    where
+        R: Reader + 'static,
+        R::Object: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Sync,
+    {
+        let api = self.sniffer.within(self.client);
+        let namespace = self.sniffer.config.namespace.clone();
+        self.asked.push(access::<R>(api, namespace).boxed());
+    }
+}
+
+impl Visit for Questions<'_> {
+    fn visit<K: Kind>(&mut self) {
+        self.within::<Objects<K>>();
+    }
 }
 
 type Guarded<R> = DeserializeGuard<<R as Reader>::Object>;
 
-async fn access<R: Reader>(api: Api<Guarded<R>>, namespace: Option<&str>) -> Access {
+async fn access<R: Reader>(api: Api<Guarded<R>>, namespace: Option<String>) -> Access {
     let one = ListParams::default().limit(1);
     let cause = match tokio::time::timeout(PATIENCE, api.list(&one)).await {
         Ok(Ok(_)) => None,
@@ -70,6 +106,6 @@ async fn access<R: Reader>(api: Api<Guarded<R>>, namespace: Option<&str>) -> Acc
     let phase = Phase::List;
     Access {
         resource: R::WATCHED.plural,
-        gap: cause.map(|cause| gap(R::WATCHED, &Trouble { phase, cause }, namespace)),
+        gap: cause.map(|cause| gap(R::WATCHED, &Trouble { phase, cause }, namespace.as_deref())),
     }
 }

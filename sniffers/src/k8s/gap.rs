@@ -44,6 +44,8 @@ impl Phase {
 pub(super) enum Cause {
     Forbidden,
     Unauthorized,
+    /// The server has no such resource.
+    Unknown,
     Other(String),
 }
 
@@ -97,6 +99,7 @@ fn cause_of_status(status: &Status) -> Cause {
     match status.code {
         403 => Cause::Forbidden,
         401 => Cause::Unauthorized,
+        404 => Cause::Unknown,
         code => Cause::Other(super::text::one_line(&format!("{} ({code})", status.message))),
     }
 }
@@ -130,6 +133,10 @@ pub(super) fn gap(watched: Watched, trouble: &Trouble, namespace: Option<&str>) 
         Cause::Unauthorized => (
             format!("the API server does not accept the credentials to {verb} {plural} (401)"),
             "log in again, or restart tapio when its token was rotated".to_owned(),
+        ),
+        Cause::Unknown => (
+            format!("the API server does not serve {plural} in the version that tapio reads (404)"),
+            format!("see what it serves with `kubectl api-resources --api-group={group}`"),
         ),
         Cause::Other(reason) => (
             format!("cannot {verb} {plural} {scope}: {reason}"),
@@ -179,6 +186,18 @@ mod tests {
             narrow.why.contains("in the namespace shop") && narrow.fix.contains("the Role"),
             "{narrow:?}"
         );
+    }
+
+    #[test]
+    fn a_resource_that_the_server_does_not_have_is_called_so() {
+        let missing = Status::failure("the server could not find the requested resource", "NotFound").with_code(404);
+        let error = Error::InitialListFailed(ClientError::Api(missing.boxed()));
+        let Meaning::Failing(trouble) = meaning(&error) else {
+            panic!("no failure")
+        };
+        let Gap { why, fix, .. } = gap(events(), &trouble, None);
+        assert!(why.contains("does not serve events"), "{why}");
+        assert!(fix.contains("kubectl api-resources"), "{fix}");
     }
 
     #[test]

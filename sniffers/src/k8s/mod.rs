@@ -1,4 +1,4 @@
-//! The Kubernetes API: pods, nodes, Events, and who owns what, as facts tied to their pod.
+//! The Kubernetes API: pods, nodes, Events, who owns what, and the objects that pods depend on, as facts.
 //!
 //! Each resource has its own task and is optional: what the server forbids or breaks is said as a gap, and the others go
 //! on. Objects are decoded into slim types that hold only what tapio keeps.
@@ -9,14 +9,17 @@ mod container;
 mod event;
 mod examine;
 mod gap;
+mod kinds;
 mod listing;
 mod node;
+mod object;
 mod pod;
 mod probe;
 mod prune;
 mod quantity;
 mod replicaset;
 mod roster;
+mod selector;
 mod sight;
 #[cfg(test)]
 mod tests;
@@ -40,11 +43,13 @@ use crate::sniffer::{Context, SniffError, Sniffer};
 pub use examine::{Access, Examined, examine};
 
 use event::Events;
+use kinds::{Kind, Visit, visit_all};
 use node::Nodes;
+use object::Objects;
 use pod::Pods;
 use replicaset::ReplicaSets;
 use roster::Roster;
-use watch::watch;
+use watch::{Reader, watch};
 
 /// Which cluster, and which part of it. The default takes `KUBECONFIG`, `~/.kube/config` or the pod's service account,
 /// in this order, and watches everything.
@@ -76,41 +81,29 @@ impl KubeSniffer {
     fn spawn(&self, client: &Client, cx: &Context) -> JoinSet<()> {
         let roster = Arc::new(Mutex::new(Roster::default()));
         let node = self.config.node.as_deref();
-        let mut tasks = JoinSet::new();
-        let pods = Pods::new(cx.clone(), roster.clone());
         let on_node = node.map(|node| format!("spec.nodeName={node}"));
-        tasks.spawn(watch(
-            self.within(client),
-            on_node,
-            pods,
-            cx.clone(),
-            self.config.namespace.clone(),
-        ));
         let this_node = node.map(|node| format!("metadata.name={node}"));
-        tasks.spawn(watch(
+        let mut watches = Watches {
+            sniffer: self,
+            client,
+            cx,
+            tasks: JoinSet::new(),
+        };
+        watches.within(Pods::new(cx.clone(), roster.clone()), on_node);
+        let nodes = watch(
             Api::all(client.clone()),
             this_node,
             Nodes::new(cx.clone()),
             cx.clone(),
             None,
-        ));
-        let sets = ReplicaSets::new(cx.clone(), roster.clone());
-        tasks.spawn(watch(
-            self.within(client),
-            None,
-            sets,
-            cx.clone(),
-            self.config.namespace.clone(),
-        ));
-        let events = Events::new(cx.clone(), roster, self.config.node.clone());
-        tasks.spawn(watch(
-            self.within(client),
-            None,
-            events,
-            cx.clone(),
-            self.config.namespace.clone(),
-        ));
-        tasks
+        );
+        watches.tasks.spawn(nodes);
+        watches.within(ReplicaSets::new(cx.clone(), roster.clone()), None);
+        watches.within(Events::new(cx.clone(), roster, self.config.node.clone()), None);
+        if node.is_none() {
+            visit_all(&mut watches);
+        }
+        watches.tasks
     }
 
     fn within<K>(&self, client: &Client) -> Api<K>
@@ -124,6 +117,33 @@ impl KubeSniffer {
     }
 }
 
+/// Starts watches.
+struct Watches<'a> {
+    sniffer: &'a KubeSniffer,
+    client: &'a Client,
+    cx: &'a Context,
+    tasks: JoinSet<()>,
+}
+
+impl Watches<'_> {
+    /// Of a resource that has namespaces.
+    fn within<R>(&mut self, reader: R, fields: Option<String>)
+    where
+        R: Reader + 'static,
+        R::Object: Resource<DynamicType = (), Scope = NamespaceResourceScope> + Sync,
+    {
+        let api = self.sniffer.within(self.client);
+        let namespace = self.sniffer.config.namespace.clone();
+        self.tasks.spawn(watch(api, fields, reader, self.cx.clone(), namespace));
+    }
+}
+
+impl Visit for Watches<'_> {
+    fn visit<K: Kind>(&mut self) {
+        self.within(Objects::<K>::new(self.cx.clone()), None);
+    }
+}
+
 #[async_trait]
 impl Sniffer for KubeSniffer {
     fn name(&self) -> &'static str {
@@ -131,7 +151,7 @@ impl Sniffer for KubeSniffer {
     }
 
     fn watches(&self) -> Cow<'static, str> {
-        "pods, nodes, events and owners at the API server".into()
+        "pods, nodes, events, workloads, Services and policies at the API server".into()
     }
 
     async fn run(&mut self, cx: &Context) -> Result<(), SniffError> {

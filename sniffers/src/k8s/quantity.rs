@@ -11,6 +11,12 @@ pub(super) fn thousandths(text: &str) -> Option<u64> {
     scaled(text, 1000)
 }
 
+/// The quantity in base units, fractions included to the thousandth: cores, bytes, objects.
+pub(super) fn amount(text: &str) -> Option<f64> {
+    let fine = thousandths(text).map(|thousandths| thousandths as f64 / 1000.0);
+    fine.or_else(|| whole(text).map(|whole| whole as f64))
+}
+
 fn scaled(text: &str, factor: u128) -> Option<u64> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let end = text
@@ -105,6 +111,14 @@ mod tests {
         ] {
             assert_eq!(thousandths(text), Some(millis), "{text}");
         }
+    }
+
+    #[test]
+    fn an_amount_has_its_fractions_and_may_be_huge() {
+        assert_eq!(amount("1500m"), Some(1.5));
+        assert_eq!(amount("10Gi"), Some(10_737_418_240.0));
+        assert_eq!(amount("15Ei"), Some(15.0 * (1_u64 << 60) as f64));
+        assert_eq!(amount("many"), None);
     }
 
     #[test]

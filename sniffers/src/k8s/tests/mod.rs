@@ -107,9 +107,10 @@ impl Story {
         .await
     }
 
-    async fn blind(&mut self) -> correlator::Gap {
+    /// The next gap of this source.
+    async fn blind(&mut self, source: &str) -> correlator::Gap {
         self.find(|event| match &event.body {
-            Body::Fact(Fact::Blind(gap)) => Some(gap.clone()),
+            Body::Fact(Fact::Blind(gap)) if &*gap.source == source => Some(gap.clone()),
             _ => None,
         })
         .await

@@ -39,7 +39,7 @@ struct Kept {
 }
 
 /// Decodes `metadata`, leaving out what tapio does not read.
-pub(super) fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+pub(in super::super) fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     let slim = Slim::deserialize(deserializer)?;
     let annotations = slim.annotations.map(|kept| {
         let pairs = [

@@ -10,7 +10,7 @@ mod replicaset;
 mod shared;
 
 pub(super) use event::{Event, Involved};
-pub(super) use metadata::{CONFIG_HASH, CONFIG_MIRROR};
+pub(super) use metadata::{CONFIG_HASH, CONFIG_MIRROR, slim};
 pub(super) use node::{Node, Taint};
 pub(super) use pod::{Container, ContainerStatus, Pod, PodSpec, PodStatus, State, Terminated, Volume};
 pub(super) use probe::Probe;
@@ -53,4 +53,4 @@ macro_rules! resource {
         }
     };
 }
-use resource;
+pub(super) use resource;
