@@ -9,8 +9,10 @@ use kube::api::ListParams;
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::{Api, Client, Resource};
 
+use super::deployment::Deployments;
 use super::event::Events;
 use super::gap::{Cause, Phase, Trouble, cause, gap};
+use super::job::Jobs;
 use super::kinds::{Kind, Visit, visit_all};
 use super::node::Nodes;
 use super::object::Objects;
@@ -57,8 +59,10 @@ pub async fn examine(config: &Config) -> Result<Examined, SniffError> {
         .asked
         .push(access::<Nodes>(Api::all(client.clone()), None).boxed());
     questions.within::<ReplicaSets>();
+    questions.within::<Jobs>();
     questions.within::<Events>();
     if config.node.is_none() {
+        questions.within::<Deployments>();
         visit_all(&mut questions);
     }
     Ok(Examined {

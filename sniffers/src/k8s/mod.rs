@@ -6,9 +6,11 @@
 mod access;
 mod connect;
 mod container;
+mod deployment;
 mod event;
 mod examine;
 mod gap;
+mod job;
 mod kinds;
 mod listing;
 mod node;
@@ -18,9 +20,11 @@ mod probe;
 mod prune;
 mod quantity;
 mod replicaset;
+mod rollout;
 mod roster;
 mod selector;
 mod sight;
+mod template;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -42,7 +46,9 @@ use crate::sniffer::{Context, SniffError, Sniffer};
 
 pub use examine::{Access, Examined, examine};
 
+use deployment::{Deployments, SharedRollouts};
 use event::Events;
+use job::Jobs;
 use kinds::{Kind, Visit, visit_all};
 use node::Nodes;
 use object::Objects;
@@ -98,9 +104,14 @@ impl KubeSniffer {
             None,
         );
         watches.tasks.spawn(nodes);
-        watches.within(ReplicaSets::new(cx.clone(), roster.clone()), None);
+        let is_cluster_wide = node.is_none();
+        let rollouts = is_cluster_wide.then(SharedRollouts::default);
+        let sets = ReplicaSets::new(cx.clone(), roster.clone(), rollouts.clone());
+        watches.within(sets, None);
+        watches.within(Jobs::new(cx.clone(), roster.clone(), is_cluster_wide), None);
         watches.within(Events::new(cx.clone(), roster, self.config.node.clone()), None);
-        if node.is_none() {
+        if let Some(rollouts) = rollouts {
+            watches.within(Deployments::new(cx.clone(), rollouts), None);
             visit_all(&mut watches);
         }
         watches.tasks

@@ -6,7 +6,7 @@ use correlator::{Body, Event, Fact, NodeState, Subject, signals};
 use kube::core::ObjectMeta;
 
 use super::gap::Watched;
-use super::prune::Pruner;
+use super::prune::{Pruner, tell_left_out};
 use super::quantity::{thousandths, whole};
 use super::text::{NAME, bounded, bounded_or_empty};
 use super::told::Told;
@@ -66,13 +66,7 @@ impl Reader for Nodes {
         if !self.told.is_news(&name, &state) {
             return;
         }
-        if left_out > 0 {
-            let source = Self::WATCHED.source();
-            let now = clock::now();
-            self.cx
-                .events
-                .lost(now, &source, "too many entries in one object", left_out);
-        }
+        tell_left_out(&self.cx, Self::WATCHED, left_out);
         self.send(name, Fact::Node(Box::new(state)));
     }
 

@@ -8,7 +8,7 @@ use kube::core::ObjectMeta;
 
 use super::container::containers;
 use super::gap::Watched;
-use super::prune::Pruner;
+use super::prune::{Pruner, tell_left_out};
 use super::roster::{Controller, News, Roster, Sighting};
 use super::text::{NAME, bounded, timestamp};
 use super::watch::Reader;
@@ -49,17 +49,15 @@ impl Reader for Pods {
     fn apply(&mut self, pod: Pod) {
         let sighting = sighting(pod, &mut self.pruner);
         let left_out = self.pruner.take_left_out();
-        let lose = |reason, count| self.cx.events.lost(clock::now(), "k8s/pods", reason, count);
         let Some(sighting) = sighting else {
-            return lose("pod without uid or name", 1);
+            let (now, source) = (clock::now(), Self::WATCHED.source());
+            return self.cx.events.lost(now, &source, "pod without uid or name", 1);
         };
         let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(news) = roster.learn_pod(sighting) else {
             return;
         };
-        if left_out > 0 {
-            lose("too many entries in one object", left_out);
-        }
+        tell_left_out(&self.cx, Self::WATCHED, left_out);
         tell(&self.cx, news);
     }
 

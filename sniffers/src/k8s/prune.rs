@@ -7,8 +7,11 @@ use std::sync::Arc;
 use correlator::Condition;
 use correlator::object::Labels;
 
+use super::gap::Watched;
 use super::text::{NAME, bounded_or_empty, timestamp};
 use super::wire;
+use crate::clock;
+use crate::sniffer::Context;
 
 /// Texts that are held to be shared. When there are more, sharing starts anew; who has a text keeps it.
 const SHARED: usize = 65_536;
@@ -65,7 +68,7 @@ impl Pruner {
         self.left_out += entries as u64;
     }
 
-    /// How much was left out since this was last asked.
+    /// How much was left out since this was last asked; see [`tell_left_out`].
     pub(super) fn take_left_out(&mut self) -> u64 {
         std::mem::take(&mut self.left_out)
     }
@@ -97,6 +100,14 @@ impl Pruner {
             message: bounded_or_empty(condition.message.as_deref(), MESSAGE),
             since: timestamp(condition.last_transition_time.as_ref()),
         }
+    }
+}
+
+/// Says what was left out of an object that is told.
+pub(super) fn tell_left_out(cx: &Context, watched: Watched, left_out: u64) {
+    if left_out > 0 {
+        let reason = "too many entries in one object";
+        cx.events.lost(clock::now(), &watched.source(), reason, left_out);
     }
 }
 

@@ -43,11 +43,19 @@ pub(super) trait Reader: Send {
             .map(|uid| bounded(uid, NAME))
     }
 
+    /// A list of all objects begins or is complete; what is applied in between need not have happened just now.
+    fn listing(&mut self, _under_way: bool) {}
+
     /// The object exists, as it is now.
     fn apply(&mut self, object: Self::Object);
 
     /// The object with this key does not exist any more.
     fn gone(&mut self, key: &str);
+
+    /// Tells a part of what was held back in a list, at most as much as there is room for. Returns whether there is more.
+    fn tell_more(&mut self) -> bool {
+        false
+    }
 }
 
 type Guarded<R> = DeserializeGuard<<R as Reader>::Object>;
@@ -83,7 +91,13 @@ pub(super) async fn watch<R: Reader>(
                 () = stop.cancelled() => return,
             },
             event = next(&mut stream, &events), if pause.is_none() => match event {
-                Some(Ok(event)) => watch.take(event),
+                Some(Ok(event)) => {
+                    watch.take(event);
+                    tokio::select! {
+                        () = watch.tell_all(&events) => {}
+                        () = stop.cancelled() => return,
+                    }
+                }
                 Some(Err(error)) => watch.fail(&error),
                 None => return,
             },
@@ -118,7 +132,10 @@ struct Watch<R> {
 impl<R: Reader> Watch<R> {
     fn take(&mut self, event: Event<Guarded<R>>) {
         match event {
-            Event::Init => return self.listing.begin(),
+            Event::Init => {
+                self.reader.listing(true);
+                return self.listing.begin();
+            }
             Event::InitApply(object) => {
                 self.apply(object);
                 return self.sight.progresses(Instant::now());
@@ -134,9 +151,16 @@ impl<R: Reader> Watch<R> {
                 for key in self.listing.end() {
                     self.reader.gone(&key);
                 }
+                self.reader.listing(false);
             }
         }
         self.works();
+    }
+
+    async fn tell_all(&mut self, events: &EventSender) {
+        while self.reader.tell_more() {
+            events.room().await;
+        }
     }
 
     fn apply(&mut self, object: Guarded<R>) {

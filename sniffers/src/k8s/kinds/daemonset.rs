@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::super::gap::Watched;
 use super::super::prune::Pruner;
-use super::super::wire::{Condition, resource, slim};
+use super::super::wire::{Condition, Template, resource, slim};
 use super::workload::{is_observed, named};
 use super::{Kind, count};
 
@@ -15,10 +15,16 @@ use super::{Kind, count};
 pub(in super::super) struct DaemonSet {
     #[serde(default, deserialize_with = "slim")]
     metadata: ObjectMeta,
+    spec: Option<Spec>,
     status: Option<Status>,
 }
 
 resource!(DaemonSet, "apps", "DaemonSet", "daemonsets", NamespaceResourceScope);
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct Spec {
+    template: Option<Template>,
+}
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,5 +58,9 @@ impl Kind for DaemonSet {
             conditions: pruner.conditions(status.conditions.as_deref()),
             ..named(&self.metadata)
         })
+    }
+
+    fn template(&self) -> Option<&Template> {
+        self.spec.as_ref()?.template.as_ref()
     }
 }

@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 
 use super::gap::Watched;
 use super::prune::Pruner;
+use super::wire::Template;
 
 pub(super) use autoscaler::Autoscaler;
 pub(super) use budget::DisruptionBudget;
@@ -37,7 +38,7 @@ pub(super) use quota::Quota;
 pub(super) use service::Service;
 pub(super) use statefulset::StatefulSet;
 
-/// A slim object of which nothing but its state is told.
+/// A slim object whose state is told.
 pub(super) trait Kind:
     Resource<DynamicType = (), Scope = NamespaceResourceScope> + Clone + Debug + DeserializeOwned + Send + Sync + 'static
 {
@@ -46,6 +47,11 @@ pub(super) trait Kind:
 
     /// What is kept of it.
     fn state(&self, pruner: &mut Pruner) -> ObjectState;
+
+    /// Its pod template, where a change of that is a rollout and nothing else numbers them.
+    fn template(&self) -> Option<&Template> {
+        None
+    }
 }
 
 /// Something that is done with each kind.
@@ -53,12 +59,10 @@ pub(super) trait Visit {
     fn visit<K: Kind>(&mut self);
 }
 
-/// Visits the kinds of which nobody but the cluster's watcher needs to know.
+/// Visits the kinds that are told as they stand and nothing more.
 pub(super) fn visit_all(visitor: &mut impl Visit) {
-    visitor.visit::<Deployment>();
     visitor.visit::<StatefulSet>();
     visitor.visit::<DaemonSet>();
-    visitor.visit::<Job>();
     visitor.visit::<CronJob>();
     visitor.visit::<Service>();
     visitor.visit::<EndpointSlice>();

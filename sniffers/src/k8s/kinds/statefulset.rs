@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::super::gap::Watched;
 use super::super::prune::Pruner;
-use super::super::wire::{resource, slim};
+use super::super::wire::{Template, resource, slim};
 use super::Kind;
 use super::workload::{ReplicasStatus, of_replicas};
 
@@ -29,6 +29,7 @@ resource!(
 #[derive(Debug, Clone, Default, Deserialize)]
 struct Spec {
     replicas: Option<i64>,
+    template: Option<Template>,
 }
 
 impl Kind for StatefulSet {
@@ -41,5 +42,9 @@ impl Kind for StatefulSet {
     fn state(&self, pruner: &mut Pruner) -> ObjectState {
         let wanted = self.spec.as_ref().and_then(|spec| spec.replicas);
         ObjectState::Workload(of_replicas(&self.metadata, wanted, self.status.as_ref(), pruner))
+    }
+
+    fn template(&self) -> Option<&Template> {
+        self.spec.as_ref()?.template.as_ref()
     }
 }

@@ -12,6 +12,8 @@ pub(in super::super) const CONFIG_HASH: &str = "kubernetes.io/config.hash";
 pub(in super::super) const CONFIG_MIRROR: &str = "kubernetes.io/config.mirror";
 /// The revision of a Deployment that a `ReplicaSet` stands for, and on the Deployment its current one.
 pub(in super::super) const REVISION: &str = "deployment.kubernetes.io/revision";
+/// Revisions that a `ReplicaSet` stood for before; there since it was rolled back to.
+pub(in super::super) const REVISION_HISTORY: &str = "deployment.kubernetes.io/revision-history";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -36,6 +38,8 @@ struct Kept {
     mirror: Option<String>,
     #[serde(rename = "deployment.kubernetes.io/revision")]
     revision: Option<String>,
+    #[serde(rename = "deployment.kubernetes.io/revision-history")]
+    history: Option<String>,
 }
 
 /// Decodes `metadata`, leaving out what tapio does not read.
@@ -46,6 +50,7 @@ pub(in super::super) fn slim<'de, D: Deserializer<'de>>(deserializer: D) -> Resu
             (CONFIG_HASH, kept.hash),
             (CONFIG_MIRROR, kept.mirror),
             (REVISION, kept.revision),
+            (REVISION_HISTORY, kept.history),
         ];
         let set = pairs
             .into_iter()

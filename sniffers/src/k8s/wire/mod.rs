@@ -8,14 +8,16 @@ mod pod;
 mod probe;
 mod replicaset;
 mod shared;
+mod template;
 
 pub(super) use event::{Event, Involved};
-pub(super) use metadata::{CONFIG_HASH, CONFIG_MIRROR, slim};
+pub(super) use metadata::{CONFIG_HASH, CONFIG_MIRROR, REVISION, REVISION_HISTORY, slim};
 pub(super) use node::{Node, Taint};
 pub(super) use pod::{Container, ContainerStatus, Pod, PodSpec, PodStatus, State, Terminated, Volume};
 pub(super) use probe::Probe;
 pub(super) use replicaset::ReplicaSet;
 pub(super) use shared::{Amounts, Condition, Resources};
+pub(super) use template::{Template, TemplateContainer};
 
 /// Makes a slim type known to the client as the resource it is a part of.
 macro_rules! resource {
