@@ -1,12 +1,13 @@
 //! The watch of Events: what controllers and the kubelet say happened, at the time it happened.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use correlator::{Body, Event, Fact, KubeEvent, Owner, PodIdentity, Subject, Timestamp, signals};
+use correlator::{Body, Event, Fact, KubeEvent, ObjectRef, Owner, PodIdentity, Subject, Timestamp, signals};
 
 use super::gap::Watched;
-use super::roster::Roster;
+use super::prune::Pruner;
+use super::roster::{Controller, Roster};
+use super::story::{Stories, Topic};
 use super::text::{NAME, bounded, bounded_or_empty, timestamp};
 use super::watch::Reader;
 use super::wire;
@@ -14,55 +15,74 @@ use crate::clock;
 use crate::sniffer::Context;
 
 const MESSAGE: usize = 1024;
-/// Events whose repeats are recognised after a relist; the oldest is forgotten first.
-const REMEMBERED: usize = 50_000;
 
 /// Reads Events.
 pub(super) struct Events {
     cx: Context,
     roster: Arc<Mutex<Roster>>,
     node: Option<String>,
-    told: Told,
+    began: Timestamp,
+    in_list: bool,
+    stories: Stories,
+    pruner: Pruner,
 }
 
 impl Events {
-    /// With `node`, only what concerns that node or a pod that is known to be on it.
-    pub(super) fn new(cx: Context, roster: Arc<Mutex<Roster>>, node: Option<String>) -> Self {
+    /// What happened before tapio `began` is history. With `node`, only what concerns that node or a pod that is known
+    /// to be on it.
+    pub(super) fn new(cx: Context, roster: Arc<Mutex<Roster>>, node: Option<String>, began: Timestamp) -> Self {
         Self {
             cx,
             roster,
             node,
-            told: Told::default(),
+            began,
+            in_list: false,
+            stories: Stories::default(),
+            pruner: Pruner::default(),
         }
     }
 
-    fn subject(&self, object: &wire::Involved) -> Subject {
-        let given = |text: &Option<String>| {
-            text.as_deref()
-                .filter(|text| !text.is_empty())
-                .map(|text| bounded(text, NAME))
+    fn subject(&mut self, object: &wire::Involved) -> Subject {
+        let pruner = &mut self.pruner;
+        let Some(name) = pruner.named(object.name.as_deref()) else {
+            return Subject::Cluster;
         };
-        match (object.kind.as_deref(), given(&object.uid), given(&object.name)) {
-            (Some("Pod"), Some(uid), name) => {
-                let known = self
-                    .roster
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .identity(&uid);
-                let namespace = given(&object.namespace);
+        let kind = pruner.name(object.kind.as_deref());
+        let namespace = pruner.named(object.namespace.as_deref());
+        let uid = object.uid.as_deref().filter(|uid| !uid.is_empty());
+        let uid = uid.map(|uid| bounded(uid, NAME));
+        let roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*kind, uid) {
+            ("Pod", Some(uid)) => {
+                let known = roster.identity(&uid);
                 let unknown = || {
                     Arc::new(PodIdentity {
                         uid,
                         namespace,
-                        pod: name,
+                        pod: Some(name),
                         ..PodIdentity::default()
                     })
                 };
                 Subject::Pod(known.unwrap_or_else(unknown))
             }
-            (Some("Node"), _, Some(name)) => Subject::Node(name),
-            _ => Subject::Cluster,
+            ("Node", _) => Subject::Node(name),
+            (_, uid) => {
+                // A ReplicaSet is told as the workload that is changed to change it.
+                let above = uid.filter(|_| &*kind == "ReplicaSet");
+                let above = above.and_then(|uid| roster.controller_of(&uid)).map(Controller::owner);
+                let Owner { kind, name } = above.unwrap_or(Owner { kind, name });
+                let namespace = namespace.unwrap_or_default();
+                Subject::Object(Arc::new(ObjectRef { kind, namespace, name }))
+            }
         }
+    }
+
+    /// A list shows what happened within an hour or more; a change of the watch just happened, whatever the clock of
+    /// its node says. Times have whole seconds: what happened in the second in which tapio began is no history.
+    fn is_history(&self, at: Option<Timestamp>) -> bool {
+        let told_before = self.stories.forgotten();
+        let is_old = |at: Timestamp| at.as_secs() < self.began.as_secs() || told_before.is_some_and(|told| at <= told);
+        self.in_list && at.is_none_or(is_old)
     }
 
     /// Nothing selects Events by node, so an agent of one node picks them out here. The kubelet names its node; of
@@ -88,66 +108,51 @@ impl Reader for Events {
         what: "Kubernetes Events",
     };
 
+    fn listing(&mut self, under_way: bool) {
+        self.in_list = under_way;
+    }
+
     fn apply(&mut self, event: wire::Event) {
+        let Some(uid) = Self::key(&event.metadata) else { return };
         let object = event.involved_object.clone().unwrap_or_default();
         let subject = self.subject(&object);
         if !self.concerns_us(&event, &subject) {
             return;
         }
-        let fact = fact(&event, &object);
-        let at = latest(&event).unwrap_or_else(clock::now);
-        let Some(key) = Self::key(&event.metadata) else { return };
-        if self.told.is_news(key, fact.count, latest(&event)) {
-            let body = Body::Fact(Fact::Event(fact));
-            self.cx.events.send(Event {
-                at,
-                subject,
-                signal: signals::KUBE_EVENT,
-                body,
-            });
-        }
+        let mut fact = fact(&event, &object, &mut self.pruner);
+        let at = latest(&event);
+        fact.history = self.is_history(at);
+        let Some(count) = self.stories.learn(&uid, &topic(&fact, &object), fact.count, at) else {
+            return;
+        };
+        fact.count = count;
+        self.cx.events.send(Event {
+            at: at.unwrap_or_else(clock::now),
+            subject,
+            signal: signals::KUBE_EVENT,
+            body: Body::Fact(Fact::Event(fact)),
+        });
     }
 
     /// Events expire after an hour; that says nothing about what they told.
     fn gone(&mut self, key: &str) {
-        self.told.forget(key);
+        self.stories.forget(key);
     }
 }
 
-/// The count and time of each Event that was told, to know a repeat from a relist.
-#[derive(Debug, Default)]
-struct Told {
-    seen: BTreeMap<Arc<str>, (u32, Option<Timestamp>)>,
-    order: VecDeque<Arc<str>>,
-}
-
-impl Told {
-    fn is_news(&mut self, key: Arc<str>, count: u32, at: Option<Timestamp>) -> bool {
-        let before = self.seen.insert(key.clone(), (count, at));
-        if before.is_none() {
-            self.order.push_back(key);
-            self.bound();
-        }
-        before != Some((count, at))
-    }
-
-    fn forget(&mut self, key: &str) {
-        self.seen.remove(key);
-    }
-
-    /// Keys that were forgotten leave the queue when their turn comes, or when they are half of it.
-    fn bound(&mut self) {
-        while self.seen.len() > REMEMBERED {
-            let Some(oldest) = self.order.pop_front() else { return };
-            self.seen.remove(&oldest);
-        }
-        if self.order.len() > 2 * REMEMBERED {
-            self.order.retain(|key| self.seen.contains_key(key));
-        }
+/// The kubelet says of three probes that something is `Unhealthy`; its message begins with the one that failed.
+fn topic<'a>(fact: &'a KubeEvent, object: &'a wire::Involved) -> Topic<'a> {
+    let part = |part: &'a Option<String>| part.as_deref().unwrap_or_default();
+    let probe = fact.message.split(' ').next();
+    Topic {
+        object: [&object.kind, &object.namespace, &object.name, &object.uid].map(part),
+        reason: &fact.reason,
+        container: fact.container.as_deref(),
+        probe: probe.filter(|_| &*fact.reason == "Unhealthy"),
     }
 }
 
-fn fact(event: &wire::Event, object: &wire::Involved) -> KubeEvent {
+fn fact(event: &wire::Event, object: &wire::Involved, pruner: &mut Pruner) -> KubeEvent {
     let series = event.series.as_ref().and_then(|series| series.count);
     let count = series.into_iter().chain(event.count).max().unwrap_or(1).max(1);
     let component = event.source.as_ref().and_then(|source| source.component.as_deref());
@@ -157,15 +162,15 @@ fn fact(event: &wire::Event, object: &wire::Involved) -> KubeEvent {
         .filter(|reporter| !reporter.is_empty())
         .or(component);
     KubeEvent {
-        kind: bounded_or_empty(event.kind.as_deref(), NAME),
-        reason: bounded_or_empty(event.reason.as_deref(), NAME),
+        kind: pruner.name(event.kind.as_deref()),
+        reason: pruner.name(event.reason.as_deref()),
         message: bounded_or_empty(event.message.as_deref(), MESSAGE),
         count: u32::try_from(count).unwrap_or(u32::MAX),
-        reporter: bounded_or_empty(reporter, NAME),
+        reporter: pruner.name(reporter),
         container: object.field_path.as_deref().and_then(container),
         object: Owner {
-            kind: bounded_or_empty(object.kind.as_deref(), NAME),
-            name: bounded_or_empty(object.name.as_deref(), NAME),
+            kind: pruner.name(object.kind.as_deref()),
+            name: pruner.name(object.name.as_deref()),
         },
         history: false,
     }
@@ -224,7 +229,10 @@ mod tests {
     #[test]
     fn a_null_count_is_the_count_of_the_series() {
         let event = read(back_off().series("2026-11-21T15:02:00Z", 3, "2026-11-21T15:08:00Z"));
-        assert_eq!(fact(&event, &wire::Involved::default()).count, 3);
+        assert_eq!(
+            fact(&event, &wire::Involved::default(), &mut Pruner::default()).count,
+            3
+        );
     }
 
     #[test]
@@ -237,23 +245,14 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_with_a_higher_count_is_news_and_a_relist_is_not() {
-        let mut told = Told::default();
-        let (first, later) = (Some(Timestamp::from_secs(1)), Some(Timestamp::from_secs(2)));
-        assert!(told.is_news("e".into(), 1, first));
-        assert!(!told.is_news("e".into(), 1, first));
-        assert!(told.is_news("e".into(), 2, later));
-        told.forget("e");
-        assert!(told.is_news("e".into(), 2, later));
-    }
-
-    #[test]
-    fn what_is_remembered_of_a_storm_is_bounded() {
-        let mut told = Told::default();
-        for number in 0..3 * REMEMBERED {
-            told.is_news(format!("e{number}").into(), 1, None);
-        }
-        assert_eq!(told.seen.len(), REMEMBERED);
-        assert!(told.order.len() <= 2 * REMEMBERED);
+    fn the_probes_of_a_container_are_told_apart() {
+        let told = |message: &str| {
+            let event = read(EventObject::about_pod("shop", "web-0", "Unhealthy", message));
+            let object = event.involved_object.clone().unwrap();
+            let fact = fact(&event, &object, &mut Pruner::default());
+            topic(&fact, &object).probe.map(str::to_owned)
+        };
+        assert_eq!(told("Liveness probe failed: HTTP 500").as_deref(), Some("Liveness"));
+        assert_eq!(told("Readiness probe failed: timeout").as_deref(), Some("Readiness"));
     }
 }

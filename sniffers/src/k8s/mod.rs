@@ -24,6 +24,7 @@ mod rollout;
 mod roster;
 mod selector;
 mod sight;
+mod story;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -37,6 +38,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use correlator::Timestamp;
 use kube::core::NamespaceResourceScope;
 use kube::{Api, Client, Resource};
 use tokio::task::JoinSet;
@@ -75,13 +77,15 @@ pub struct Config {
 #[derive(Debug)]
 pub struct KubeSniffer {
     config: Config,
+    /// When it was first run.
+    began: Option<Timestamp>,
 }
 
 impl KubeSniffer {
     /// A sniffer that will connect as `config` says when it is run.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config }
+        Self { config, began: None }
     }
 
     fn spawn(&self, client: &Client, cx: &Context) -> JoinSet<()> {
@@ -109,7 +113,9 @@ impl KubeSniffer {
         let sets = ReplicaSets::new(cx.clone(), roster.clone(), rollouts.clone());
         watches.within(sets, None);
         watches.within(Jobs::new(cx.clone(), roster.clone(), is_cluster_wide), None);
-        watches.within(Events::new(cx.clone(), roster, self.config.node.clone()), None);
+        let began = self.began.unwrap_or_else(clock::now);
+        let events = Events::new(cx.clone(), roster, self.config.node.clone(), began);
+        watches.within(events, None);
         if let Some(rollouts) = rollouts {
             watches.within(Deployments::new(cx.clone(), rollouts), None);
             visit_all(&mut watches);
@@ -166,6 +172,7 @@ impl Sniffer for KubeSniffer {
     }
 
     async fn run(&mut self, cx: &Context) -> Result<(), SniffError> {
+        self.began.get_or_insert_with(clock::now);
         let connected = tokio::select! {
             connected = connect::connect(&self.config) => connected?,
             () = cx.stop.cancelled() => return Ok(()),

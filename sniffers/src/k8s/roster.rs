@@ -179,6 +179,11 @@ impl Roster {
         self.sets.remove(uid).flatten()
     }
 
+    /// What controls a set.
+    pub(super) fn controller_of(&self, set: &str) -> Option<&Controller> {
+        self.sets.get(set)?.as_ref()
+    }
+
     /// Forgets a pod; returns who it was.
     pub(super) fn forget_pod(&mut self, uid: &str) -> Option<Gone> {
         let known = self.pods.remove(uid)?;

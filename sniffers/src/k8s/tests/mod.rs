@@ -1,7 +1,9 @@
 //! The sniffer against the scripted API server, over real HTTP.
 
 mod access;
+mod events;
 mod faults;
+mod kinds;
 mod objects;
 
 use std::io::Write;
