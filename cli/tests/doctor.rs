@@ -42,7 +42,7 @@ fn a_server_that_allows_everything_is_good_and_the_exit_code_is_0() {
     let output = against(&api);
     let rows = rows(&output);
     assert_eq!(output.status.code(), Some(0), "{rows:#?}");
-    assert_eq!(rows.len(), 5);
+    assert_eq!(rows.len(), 17, "the server and each resource: {rows:#?}");
     assert!(
         rows.iter().all(|row| row["status"] == "ok" && row["hint"].is_null()),
         "{rows:#?}"
