@@ -68,7 +68,7 @@ impl Reader for ReplicaSets {
     const WATCHED: Watched = Watched {
         group: "apps",
         plural: "replicasets",
-        what: "which Deployment owns a pod, and what its rollout changed",
+        what: "the Deployments that own pods, and what their rollouts changed",
     };
 
     fn listing(&mut self, under_way: bool) {

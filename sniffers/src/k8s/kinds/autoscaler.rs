@@ -53,7 +53,7 @@ impl Kind for Autoscaler {
     const WATCHED: Watched = Watched {
         group: "autoscaling",
         plural: "horizontalpodautoscalers",
-        what: "whether autoscalers can scale",
+        what: "autoscalers and whether they can scale",
     };
 
     fn state(&self, pruner: &mut Pruner) -> ObjectState {

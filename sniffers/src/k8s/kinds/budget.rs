@@ -46,7 +46,7 @@ impl Kind for DisruptionBudget {
     const WATCHED: Watched = Watched {
         group: "policy",
         plural: "poddisruptionbudgets",
-        what: "which budgets block evictions",
+        what: "disruption budgets and the evictions they block",
     };
 
     /// Unlike an empty selector, an absent one selects no pod.

@@ -60,7 +60,7 @@ impl Kind for Claim {
     const WATCHED: Watched = Watched {
         group: "",
         plural: "persistentvolumeclaims",
-        what: "whether volume claims are bound",
+        what: "volume claims",
     };
 
     fn state(&self, pruner: &mut Pruner) -> ObjectState {

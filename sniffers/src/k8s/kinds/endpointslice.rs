@@ -66,7 +66,7 @@ impl Kind for EndpointSlice {
     const WATCHED: Watched = Watched {
         group: "discovery.k8s.io",
         plural: "endpointslices",
-        what: "which pods stand behind a Service",
+        what: "the pods behind Services",
     };
 
     fn state(&self, pruner: &mut Pruner) -> ObjectState {

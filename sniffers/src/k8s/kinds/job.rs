@@ -43,7 +43,7 @@ impl Kind for Job {
     const WATCHED: Watched = Watched {
         group: "batch",
         plural: "jobs",
-        what: "how Jobs fare, and which CronJob owns a pod",
+        what: "Jobs, and the CronJobs that own pods",
     };
 
     fn state(&self, pruner: &mut Pruner) -> ObjectState {

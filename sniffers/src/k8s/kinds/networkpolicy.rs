@@ -75,7 +75,7 @@ impl Kind for NetworkPolicy {
     const WATCHED: Watched = Watched {
         group: "networking.k8s.io",
         plural: "networkpolicies",
-        what: "which traffic policies forbid",
+        what: "traffic that network policies forbid",
     };
 
     fn state(&self, pruner: &mut Pruner) -> ObjectState {

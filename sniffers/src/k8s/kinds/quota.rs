@@ -38,7 +38,7 @@ impl Kind for Quota {
     const WATCHED: Watched = Watched {
         group: "",
         plural: "resourcequotas",
-        what: "which quotas are used up",
+        what: "resource quotas",
     };
 
     /// A quota that its controller has not counted yet is told as unused.

@@ -56,7 +56,7 @@ impl Kind for Service {
     const WATCHED: Watched = Watched {
         group: "",
         plural: "services",
-        what: "which Service an address is of",
+        what: "addresses and ports of Services",
     };
 
     fn state(&self, pruner: &mut Pruner) -> ObjectState {
