@@ -2,6 +2,7 @@
 
 use correlator::ObjectState;
 use correlator::object::WorkloadState;
+use fixtures::kube::{DeploymentObject, EndpointSliceObject, NetworkPolicyObject, ServiceObject};
 use serde_json::{Value, json};
 
 use super::*;
@@ -84,7 +85,7 @@ async fn a_deployment_is_told_with_what_its_rollout_changed() {
             .container(ContainerObject::new("app").image(image))
     };
     let server = ApiServer::start().unwrap();
-    server.apply(fixtures::kube::DeploymentObject::new("shop", "web").revision(9));
+    server.apply(DeploymentObject::new("shop", "web").revision(9));
     server.apply(set("web-a", 9, "web:9"));
     server.apply(set("web-b", 2, "web:2"));
     server.apply(set("web-c", 8, "web:8"));
@@ -204,5 +205,52 @@ async fn an_agent_of_one_node_asks_for_nothing_that_is_not_about_it() {
         let wanted = ["version", "pods", "nodes", "events", "replicasets", "jobs"];
         assert!(wanted.contains(&&*resource), "asked for {resource}");
     }
+    story.end().await;
+}
+
+#[tokio::test]
+async fn a_call_can_be_followed_from_the_service_to_the_pod_and_what_forbids_it() {
+    let server = ApiServer::start().unwrap();
+    server.apply(
+        ServiceObject::new("shop", "web")
+            .selector("app", "web")
+            .cluster_ip("10.96.0.9")
+            .port("http", 80, 8080),
+    );
+    let slice = EndpointSliceObject::new("shop", "web-x1", "web").port("http", 8080);
+    server.apply(slice.pod("web-0", "n1", "10.1.0.7", false));
+    server.apply(NetworkPolicyObject::new("shop", "closed").denies_egress());
+    let mut story = Story::of(server);
+    let mut told = std::collections::BTreeMap::new();
+    while told.len() < 3 {
+        let (name, state) = story
+            .find(|event| match &event.body {
+                Body::Fact(Fact::Object(state)) => Some((event.subject.to_string(), (**state).clone())),
+                Body::Fact(Fact::Lost { .. }) => panic!("{event:?}"),
+                _ => None,
+            })
+            .await;
+        told.insert(name, state);
+    }
+    let ObjectState::Service(service) = &told["service shop/web"] else {
+        panic!("no Service")
+    };
+    assert_eq!(
+        (service.addresses[0].to_string(), service.ports[0].port),
+        ("10.96.0.9".to_owned(), 80)
+    );
+    let ObjectState::Endpoints(slice) = &told["endpointslice shop/web-x1"] else {
+        panic!("no slice")
+    };
+    let endpoint = &slice.endpoints[0];
+    assert_eq!((&*slice.service, endpoint.ready), ("web", false));
+    assert_eq!(endpoint.pod.as_deref(), Some(uid_of("pod", "shop", "web-0").as_str()));
+    let ObjectState::NetworkPolicy(policy) = &told["networkpolicy shop/closed"] else {
+        panic!("no policy")
+    };
+    assert_eq!(
+        (policy.egress.as_deref(), policy.ingress.is_some()),
+        (Some(&[][..]), false)
+    );
     story.end().await;
 }
