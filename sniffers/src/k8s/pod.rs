@@ -10,7 +10,7 @@ use super::container::containers;
 use super::gap::Watched;
 use super::prune::{Pruner, tell_left_out};
 use super::roster::{Controller, News, Roster, Sighting};
-use super::text::{NAME, bounded, timestamp};
+use super::text::{NAME, bounded, bounded_or_empty, timestamp};
 use super::watch::Reader;
 use super::wire::{CONFIG_HASH, CONFIG_MIRROR, Pod, PodStatus, Volume};
 use crate::clock;
@@ -18,6 +18,8 @@ use crate::sniffer::Context;
 
 /// Addresses kept of a pod; dual stack has two.
 const ADDRESSES: usize = 8;
+/// Bytes kept of `status.message`.
+const MESSAGE: usize = 512;
 /// Volumes that are looked through for claims.
 const VOLUMES: usize = 128;
 
@@ -145,6 +147,7 @@ fn state(pod: Pod, pruner: &mut Pruner) -> PodState {
     PodState {
         phase: pruner.name(status.phase.as_deref()),
         reason: pruner.name(status.reason.as_deref()),
+        message: bounded_or_empty(status.message.as_deref(), MESSAGE),
         restart_policy: pruner.name(spec.restart_policy.as_deref()),
         ips: addresses(&status),
         host_network: spec.host_network.unwrap_or(false),

@@ -73,6 +73,7 @@ pub(in super::super) struct Port {
 #[serde(rename_all = "camelCase")]
 pub(in super::super) struct PodStatus {
     pub(in super::super) phase: Option<String>,
+    pub(in super::super) message: Option<String>,
     pub(in super::super) reason: Option<String>,
     pub(in super::super) qos_class: Option<String>,
     pub(in super::super) conditions: Option<Vec<Condition>>,
