@@ -5,15 +5,18 @@
 //! tapio says of received, handled and lost events.
 #![expect(clippy::print_stdout, reason = "the figures are the result")]
 
+#[path = "measure/child.rs"]
+mod child;
 #[path = "cost/load.rs"]
 mod load;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use child::{cpu_seconds, resident_mib, summary};
 
 /// Each load runs for this long, then rests for as long.
 const BURST: Duration = Duration::from_millis(500);
@@ -44,8 +47,8 @@ fn main() {
         thread::sleep(Duration::from_secs(60));
         println!(
             "| {minute} | {:.1} | {:.1} |",
-            resident_mib(&tapio),
-            cpu_seconds(&tapio)
+            resident_mib(tapio.id()),
+            cpu_seconds(tapio.id())
         );
     }
     for load in loads {
@@ -95,34 +98,4 @@ fn keep_up(load: &load::Load, end: Instant) -> (String, u64) {
         thread::sleep(BURST);
     }
     (format!("{} ({})", load.name, load.what), operations)
-}
-
-fn resident_mib(tapio: &Child) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", tapio.id())).unwrap_or_default();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(f64::NAN) / 1024.0
-}
-
-fn cpu_seconds(tapio: &Child) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{}/stat", tapio.id())).unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = fields
-        .get(11..13)
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|field| field.parse::<f64>().ok());
-    ticks.sum::<f64>() / 100.0
-}
-
-/// Ends tapio as Ctrl-C does and gives back its last line.
-fn summary(tapio: &mut Child) -> String {
-    let pid = nix::unistd::Pid::from_raw(i32::try_from(tapio.id()).expect("a pid"));
-    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("it runs");
-    let out = tapio.stdout.take().map(BufReader::new);
-    let last = out.and_then(|out| out.lines().map_while(Result::ok).last());
-    tapio.wait().expect("a child");
-    last.unwrap_or_else(|| "tapio said nothing".to_owned())
 }
