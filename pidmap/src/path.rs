@@ -4,7 +4,7 @@
 //! dashes of the uid as underscores); the runtime puts its container below. Prefixes (kind, minikube, rootless k3s) are
 //! ignored: the innermost pod wins. Inside a pod the first container wins, so that what the container nests in itself
 //! (crun's `container`, a systemd, Docker in Docker) stays with it.
-//! Sources: kubernetes `pkg/kubelet/cm/{cgroup_manager_linux,pod_container_manager_linux}.go`, runc and crun
+//! The shapes that are known are in `corpus/paths.txt`. Sources: kubernetes `pkg/kubelet/cm/{cgroup_manager_linux,pod_container_manager_linux}.go`, runc and crun
 //! `cgroups/systemd`, containerd `internal/cri/server/podsandbox`, cri-o `internal/config/cgmgr`.
 
 /// Who a cgroup belongs to.
@@ -18,15 +18,15 @@ pub enum CgroupOwner<'a> {
         container_id: &'a str,
         /// `None` where the path does not tell (cgroupfs driver: a bare id).
         runtime: Option<Runtime>,
-        /// `None` for a container that no pod owns.
+        /// `None` for a container that no pod owns, and where the path does not tell.
         qos: Option<Qos>,
     },
     /// A pod's own cgroup, or something in it that is no container (CRI-O's conmon, a sandbox overhead).
     Pod {
         /// Pod uid with dashes (32 hex digits for a static pod).
         uid: String,
-        /// Quality of service class.
-        qos: Qos,
+        /// Quality of service class; `None` where the path does not tell.
+        qos: Option<Qos>,
     },
     /// Everything else, by its path: units, slices, the root, and whatever looks like a container only half.
     Host(&'a str),
@@ -73,22 +73,24 @@ fn pod_at<'a>(segments: &[&'a str], at: usize) -> Option<CgroupOwner<'a>> {
     let segment = segments[at];
     if let Some((slice, name)) = colon_form(segment) {
         let (uid, qos) = pod_slice(slice)?;
-        return Some(in_pod(uid, qos, named_container(name)));
+        return Some(in_pod(uid, Some(qos), named_container(name)));
     }
-    let (uid, qos) = pod_slice(segment).or_else(|| pod_directory(&segments[..at], segment))?;
+    let (uid, qos) = pod_slice(segment)
+        .map(|(uid, qos)| (uid, Some(qos)))
+        .or_else(|| pod_directory(&segments[..at], segment))?;
     let container = segments
         .get(at + 1)
         .and_then(|below| bare_id(below).or_else(|| named_container(below)));
     Some(in_pod(uid, qos, container))
 }
 
-fn in_pod(uid: String, qos: Qos, container: Option<(&str, Option<Runtime>)>) -> CgroupOwner<'_> {
+fn in_pod(uid: String, qos: Option<Qos>, container: Option<(&str, Option<Runtime>)>) -> CgroupOwner<'_> {
     match container {
         Some((container_id, runtime)) => CgroupOwner::Container {
             pod_uid: Some(uid),
             container_id,
             runtime,
-            qos: Some(qos),
+            qos,
         },
         None => CgroupOwner::Pod { uid, qos },
     }
@@ -109,13 +111,15 @@ fn pod_slice(segment: &str) -> Option<(String, Qos)> {
     if is_kubelets { Some((pod_uid(uid)?, qos)) } else { None }
 }
 
-/// `pod<uid>` below `kubepods`, `kubepods/burstable` or `kubepods/besteffort`.
-fn pod_directory(above: &[&str], segment: &str) -> Option<(String, Qos)> {
+/// `pod<uid>` below `kubepods`, `kubepods/burstable` or `kubepods/besteffort`; seen from the cgroup namespace of another
+/// pod, the way up to what both have in common stands for the first part of that.
+fn pod_directory(above: &[&str], segment: &str) -> Option<(String, Option<Qos>)> {
     let uid = segment.strip_prefix("pod")?;
     let qos = match above {
-        [.., "kubepods"] => Qos::Guaranteed,
-        [.., "kubepods", "burstable"] => Qos::Burstable,
-        [.., "kubepods", "besteffort"] => Qos::BestEffort,
+        [.., "kubepods"] => Some(Qos::Guaranteed),
+        [.., "kubepods" | "..", "burstable"] => Some(Qos::Burstable),
+        [.., "kubepods" | "..", "besteffort"] => Some(Qos::BestEffort),
+        [.., ".."] => None,
         _ => return None,
     };
     Some((pod_uid(uid)?, qos))
@@ -141,11 +145,14 @@ fn plain_at<'a>(segments: &[&'a str], at: usize) -> Option<(&'a str, Option<Runt
     if let Some((_, name)) = colon_form(segment) {
         return named_container(name);
     }
-    if segment == "docker" {
-        let (id, _) = bare_id(segments.get(at + 1)?)?;
-        return Some((id, Some(Runtime::Docker)));
-    }
-    named_container(segment)
+    let runtime = match segment {
+        "docker" => Runtime::Docker,
+        // The names of containerd's own namespaces.
+        "k8s.io" | "default" => Runtime::Containerd,
+        _ => return named_container(segment),
+    };
+    let (id, _) = bare_id(segments.get(at + 1)?)?;
+    Some((id, Some(runtime)))
 }
 
 fn is_kubepods(segment: &str) -> bool {
@@ -169,7 +176,7 @@ fn named_container(segment: &str) -> Option<(&str, Option<Runtime>)> {
         "cri-containerd" | "nerdctl" => Runtime::Containerd,
         "crio" => Runtime::CriO,
         "docker" => Runtime::Docker,
-        "libpod" => Runtime::Podman,
+        "libpod" | "libpod-payload" => Runtime::Podman,
         _ => return None,
     };
     is_hex(id, 64).then_some((id, Some(runtime)))
