@@ -4,10 +4,12 @@
 //! full; a rescan touches what is alive, so what goes first is what is gone.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
+use rustc_hash::FxBuildHasher;
 
 use crate::resident::Resident;
 use crate::tree::CgroupKey;
@@ -53,15 +55,17 @@ impl Occupant {
 
 /// The two structures.
 pub(crate) struct Index {
-    hot: Arc<DashMap<CgroupKey, Arc<Occupant>>>,
+    hot: Arc<DashMap<CgroupKey, Arc<Occupant>, FxBuildHasher>>,
     budget: Cache<CgroupKey, Arc<Occupant>>,
+    version: Arc<AtomicU64>,
 }
 
 impl Index {
     /// An index of at most `capacity` bytes.
     pub(crate) fn new(capacity: u64) -> Self {
-        let hot = Arc::new(DashMap::<CgroupKey, Arc<Occupant>>::new());
-        let mirror = Arc::clone(&hot);
+        let hot = Arc::new(DashMap::<CgroupKey, Arc<Occupant>, FxBuildHasher>::default());
+        let version = Arc::new(AtomicU64::new(0));
+        let (mirror, changes) = (Arc::clone(&hot), Arc::clone(&version));
         let budget = Cache::builder()
             .max_capacity(capacity)
             .eviction_policy(EvictionPolicy::lru())
@@ -69,10 +73,11 @@ impl Index {
             .eviction_listener(move |key, evicted, cause| {
                 if cause.was_evicted() {
                     mirror.remove_if(&key, |_, current| Arc::ptr_eq(current, &evicted));
+                    changes.fetch_add(1, Ordering::Release);
                 }
             })
             .build();
-        Self { hot, budget }
+        Self { hot, budget, version }
     }
 
     /// The occupant of a cgroup. Does not allocate.
@@ -87,7 +92,9 @@ impl Index {
 
     /// Adds or replaces an entry. No reference into the index may be held: the budget may evict right now.
     pub(crate) fn insert(&self, key: CgroupKey, occupant: Arc<Occupant>) {
-        self.hot.insert(key, Arc::clone(&occupant));
+        if self.hot.insert(key, Arc::clone(&occupant)).is_some() {
+            self.outdate();
+        }
         self.budget.insert(key, occupant);
     }
 
@@ -95,6 +102,17 @@ impl Index {
     pub(crate) fn remove(&self, key: &CgroupKey) {
         self.budget.invalidate(key);
         self.hot.remove(key);
+        self.outdate();
+    }
+
+    /// Rises when something that was answered before would be answered differently now.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Makes whatever was answered before be asked for again.
+    pub(crate) fn outdate(&self) {
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     /// Lets the budget do its evictions now.

@@ -8,17 +8,35 @@ mod index;
 mod map;
 mod names;
 pub mod path;
+mod pids;
 mod procfs;
+mod reader;
 mod resident;
 mod scan;
 mod tree;
+mod watch;
 
 use std::path::PathBuf;
 
 use correlator::Owner;
 
 pub use map::{ContainerCgroup, PidMap, Stats};
+pub use reader::Reader;
 pub use tree::{Hierarchy, Layout};
+pub use watch::Watching;
+
+/// Why the cgroup trees cannot be watched. Without that everything is found by walks, only later.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// No inotify instance, or no eventfd.
+    #[error(
+        "cannot watch for new cgroups; if the user has too many inotify instances, raise fs.inotify.max_user_instances"
+    )]
+    Inotify(#[source] std::io::Error),
+    /// The thread did not start.
+    #[error("cannot start the thread that watches for new cgroups")]
+    Thread(#[source] std::io::Error),
+}
 
 /// Where the process and cgroup file systems are mounted.
 #[derive(Debug, Clone)]
@@ -38,6 +56,9 @@ pub struct Task<'a> {
     pub memory: u64,
     /// Process id (thread group id) on the host; 0 when unknown.
     pub pid: u32,
+    /// When that process started, clock ticks after boot (field 22 of `/proc/<pid>/stat`); 0 when unknown. Only a record
+    /// without cgroup ids needs it, to tell the process from another that has its pid by now.
+    pub started: u64,
     /// Command name.
     pub comm: &'a str,
 }

@@ -1,18 +1,20 @@
 //! The map itself: from the cgroup ids and the pid in a kernel record to a subject.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use correlator::{HostProcess, PodIdentity, Subject};
 
 use crate::index::{Index, Occupant};
 use crate::names::Names;
+use crate::pids::Pids;
 use crate::procfs;
 use crate::resident::Register;
 use crate::scan::Scan;
 use crate::tree::{CgroupKey, Hierarchy, Layout};
+use crate::watch::Watches;
 use crate::{PodNames, Roots, Task};
 
 /// Id of a hierarchy's root cgroup: the first node of its kernfs.
@@ -20,22 +22,35 @@ pub(crate) const ROOT_ID: u64 = 1;
 
 /// Which container, pod or host process a task is. Thread-safe; share it by `Arc`.
 ///
-/// A known container costs a look into the index and a reference count. An unknown cgroup id costs a walk of the cgroup
-/// trees, at most one per 100 ms, and a read of `/proc/<pid>/cgroup`.
+/// A known container costs a look into the index and a reference count; a [`Reader`](crate::Reader) spares those. An
+/// unknown cgroup id costs a look at what [`PidMap::watch`] queued and a read of `/proc/<pid>/cgroup`, or, where the trees
+/// are not watched, a walk of them, at most one per 100 ms.
 pub struct PidMap {
     pub(crate) roots: Roots,
     pub(crate) index: Index,
     pub(crate) names: Names,
     pub(crate) register: Register,
-    pub(crate) scan: Mutex<Scan>,
-    pub(crate) layout: RwLock<Layout>,
+    pub(crate) pids: Pids,
+    pub(crate) scan: Scan,
+    pub(crate) layout: RwLock<Arc<Layout>>,
+    pub(crate) watches: RwLock<Option<Arc<Watches>>>,
     /// The root cgroup, of any hierarchy.
     pub(crate) root: Arc<Occupant>,
     /// A cgroup that nothing is known of.
     nowhere: Arc<Occupant>,
-    hits: AtomicU64,
+    pub(crate) counts: Counts,
+}
+
+/// What is counted, since the map was made.
+#[derive(Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) hits: AtomicU64,
     misses: AtomicU64,
+    unresolved: AtomicU64,
     pub(crate) rescans: AtomicU64,
+    pub(crate) cut: AtomicU64,
+    pub(crate) overflows: AtomicU64,
+    pub(crate) unwatched: AtomicUsize,
 }
 
 /// How the map is doing.
@@ -45,10 +60,22 @@ pub struct Stats {
     pub hits: u64,
     /// Tasks that needed a rescan or `/proc`.
     pub misses: u64,
+    /// Tasks that nothing at all was found for: no cgroup by their ids, no process by their pid.
+    pub unresolved: u64,
     /// Walks of the cgroup trees.
     pub rescans: u64,
+    /// Walks that ended early, as there were more than 100,000 directories.
+    pub cut: u64,
+    /// How often more cgroups came and went at once than inotify queues; each is followed by a walk.
+    pub overflows: u64,
+    /// Directories that are not watched, as there may be no more watches; walks find what is made there.
+    pub unwatched: usize,
     /// Cgroups held: alive, exited less than five minutes ago, and ids never found.
     pub entries: usize,
+    /// Processes held for records that have only a pid.
+    pub pids: usize,
+    /// Processes that could not be held, as there were too many.
+    pub pids_refused: u64,
 }
 
 /// A live container and where its cgroups are.
@@ -77,17 +104,17 @@ impl PidMap {
     #[must_use]
     pub fn new(roots: Roots, capacity: u64) -> Self {
         Self {
-            layout: RwLock::new(Layout::of(&roots.cgroup)),
+            layout: RwLock::new(Arc::new(Layout::of(&roots.cgroup))),
             roots,
             index: Index::new(capacity / 2),
             names: Names::new(capacity / 2),
             register: Register::default(),
-            scan: Mutex::default(),
+            pids: Pids::new(Instant::now()),
+            scan: Scan::default(),
+            watches: RwLock::default(),
             root: Arc::new(Occupant::host("/")),
             nowhere: Arc::new(Occupant::host("")),
-            hits: AtomicU64::default(),
-            misses: AtomicU64::default(),
-            rescans: AtomicU64::default(),
+            counts: Counts::default(),
         }
     }
 
@@ -104,6 +131,7 @@ impl PidMap {
     pub fn learn_pod(&self, pod: PodNames) {
         if let Some(named) = self.names.learn(pod) {
             self.register.learn(&named);
+            self.index.outdate();
         }
     }
 
@@ -112,8 +140,8 @@ impl PidMap {
         self.names.forget(uid, Instant::now());
     }
 
-    /// The containers that have a cgroup now, by uid and container id; walks the trees unless that was done in the last
-    /// 100 ms.
+    /// The containers that have a cgroup now, by uid and container id. Walks the trees when they are not watched or when a
+    /// cgroup went away, unless that was done in the last 100 ms.
     #[must_use]
     pub fn containers(&self) -> Vec<ContainerCgroup> {
         self.containers_at(Instant::now())
@@ -123,16 +151,24 @@ impl PidMap {
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats {
-            hits: self.hits.load(Ordering::Relaxed),
-            misses: self.misses.load(Ordering::Relaxed),
-            rescans: self.rescans.load(Ordering::Relaxed),
+            hits: self.counts.hits.load(Ordering::Relaxed),
+            misses: self.counts.misses.load(Ordering::Relaxed),
+            unresolved: self.counts.unresolved.load(Ordering::Relaxed),
+            rescans: self.counts.rescans.load(Ordering::Relaxed),
+            cut: self.counts.cut.load(Ordering::Relaxed),
+            overflows: self.counts.overflows.load(Ordering::Relaxed),
+            unwatched: self.counts.unwatched.load(Ordering::Relaxed),
             entries: self.index.len(),
+            pids: self.pids.len(),
+            pids_refused: self.pids.refused(),
         }
     }
 
     pub(crate) fn containers_at(&self, now: Instant) -> Vec<ContainerCgroup> {
-        self.rescan_if_due(now);
-        self.scan.lock().unwrap_or_else(PoisonError::into_inner).containers()
+        if !self.is_up_to_date() {
+            self.rescan_if_due(now);
+        }
+        self.scan.containers()
     }
 
     #[cfg(test)]
@@ -142,12 +178,12 @@ impl PidMap {
 
     fn hit(&self, task: &Task<'_>) -> Option<Subject> {
         let subject = self.known(task)?;
-        self.hits.fetch_add(1, Ordering::Relaxed);
+        self.counts.hits.fetch_add(1, Ordering::Relaxed);
         Some(subject)
     }
 
     /// The answer of the index alone, when it is enough. Does not allocate for containers and pods.
-    fn known(&self, task: &Task<'_>) -> Option<Subject> {
+    pub(crate) fn known(&self, task: &Task<'_>) -> Option<Subject> {
         let unified = self.sight(Hierarchy::Unified, task.unified);
         if let Sight::Known(occupant) = &unified
             && occupant.is_container()
@@ -177,9 +213,14 @@ impl PidMap {
     }
 
     fn resolve(&self, task: &Task<'_>, now: Instant) -> Subject {
-        self.misses.fetch_add(1, Ordering::Relaxed);
+        self.counts.misses.fetch_add(1, Ordering::Relaxed);
+        if task.unified == 0 && task.memory == 0 {
+            let occupant = self.by_pid_alone(task, now);
+            return self.subject(task, occupant.as_ref().unwrap_or(&self.nowhere));
+        }
         let unknown = self.unknown(task);
-        let scanned = !unknown.is_empty() && self.rescan_if_due(now);
+        let watched = !unknown.is_empty() && self.catch_up();
+        let scanned = !unknown.is_empty() && !watched && self.rescan_if_due(now);
         if let Some(subject) = self.known(task) {
             return subject;
         }
@@ -188,6 +229,9 @@ impl PidMap {
         }
         if scanned {
             self.remember_as_host(&unknown);
+        } else if watched {
+            self.scan.seek(&unknown);
+            self.ask_for_walk();
         }
         let known = [(Hierarchy::Unified, task.unified), (Hierarchy::Memory, task.memory)].map(|(hierarchy, id)| {
             match self.sight(hierarchy, id) {
@@ -207,7 +251,7 @@ impl PidMap {
     }
 
     /// Ids that a walk just now did not find are of cgroups that are gone: no further walk for them.
-    fn remember_as_host(&self, unknown: &[CgroupKey]) {
+    pub(crate) fn remember_as_host(&self, unknown: &[CgroupKey]) {
         for key in unknown {
             if self.layout().tree(key.hierarchy).is_some() && self.index.get(key).is_none() {
                 self.index.insert(*key, Arc::clone(&self.nowhere));
@@ -218,6 +262,9 @@ impl PidMap {
     fn subject(&self, task: &Task<'_>, occupant: &Occupant) -> Subject {
         if let Some(resident) = &occupant.resident {
             return resident.subject();
+        }
+        if occupant.path.is_empty() {
+            self.counts.unresolved.fetch_add(1, Ordering::Relaxed);
         }
         let comm = match task.comm {
             "" if task.pid != 0 => procfs::comm(&self.roots.proc, task.pid).into(),
@@ -230,8 +277,8 @@ impl PidMap {
         }))
     }
 
-    pub(crate) fn layout(&self) -> Layout {
-        self.layout.read().unwrap_or_else(PoisonError::into_inner).clone()
+    pub(crate) fn layout(&self) -> Arc<Layout> {
+        Arc::clone(&self.layout.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn has_memory_tree(&self) -> bool {

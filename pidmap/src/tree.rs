@@ -3,10 +3,10 @@
 //! A cgroup's id is the inode number of its directory: kernfs gives every node a 64-bit id and shows it as the inode
 //! number on 64-bit kernels (`fs/kernfs/inode.c`, `kernfs_ino`), and it is never used twice while the machine is up.
 
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirEntryExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
-/// Directories read in one walk, over all hierarchies. A node of 500 pods has about 4000.
+/// Directories given in one walk, over all hierarchies. A node of 500 pods has about 4000.
 const MAX_DIRECTORIES: usize = 100_000;
 
 /// Links of a directory without subdirectories: its name and its `.` (`kernfs_refresh_inode`). Not looking into leaves
@@ -81,48 +81,90 @@ pub(crate) struct Directory {
     pub(crate) path: String,
 }
 
-/// Every cgroup directory of every hierarchy. What vanishes or cannot be read meanwhile is left out.
-pub(crate) fn walk(layout: &Layout) -> Vec<Directory> {
-    let mut found = Vec::new();
-    for hierarchy in [Hierarchy::Unified, Hierarchy::Memory] {
-        if let Some(root) = layout.tree(hierarchy) {
-            walk_tree(hierarchy, root, &mut found);
-        }
+impl Directory {
+    pub(crate) fn new(hierarchy: Hierarchy, id: u64, path: String) -> Self {
+        let key = CgroupKey { hierarchy, id };
+        Self { key, path }
     }
-    found
 }
 
-fn walk_tree(hierarchy: Hierarchy, root: &Path, found: &mut Vec<Directory>) {
-    if let Some(id) = cgroup_id(root) {
-        let key = CgroupKey { hierarchy, id };
-        found.push(Directory {
-            key,
-            path: "/".to_owned(),
-        });
-    }
-    let mut waiting = vec![(root.to_owned(), String::new())];
-    while let Some((directory, path)) = waiting.pop() {
-        for entry in directory.read_dir().into_iter().flatten().flatten() {
-            if found.len() >= MAX_DIRECTORIES {
-                return;
-            }
-            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                continue;
-            }
-            let Ok(metadata) = entry.metadata() else { continue };
-            let path = format!("{path}/{}", entry.file_name().to_string_lossy());
-            let key = CgroupKey {
-                hierarchy,
-                id: metadata.ino(),
-            };
-            found.push(Directory {
-                key,
-                path: path.clone(),
-            });
-            if metadata.nlink() != LEAF_LINKS {
-                waiting.push((entry.path(), path));
+/// Every cgroup directory of every hierarchy, each before those in it are looked for: who starts to watch a directory when
+/// it comes misses none of its children. What vanishes or cannot be read meanwhile is left out.
+pub(crate) struct Walk {
+    roots: Vec<(Hierarchy, PathBuf)>,
+    /// Found and not yet given.
+    waiting: Vec<Directory>,
+    /// Given, and its children not yet looked for.
+    given: Option<(Hierarchy, String)>,
+    left: usize,
+    /// There were more directories than a walk reads.
+    pub(crate) cut: bool,
+}
+
+impl Walk {
+    /// A walk of all trees.
+    pub(crate) fn new(layout: &Layout) -> Self {
+        let mut walk = Self::of(Vec::new());
+        for hierarchy in [Hierarchy::Memory, Hierarchy::Unified] {
+            let Some(root) = layout.tree(hierarchy) else { continue };
+            walk.roots.push((hierarchy, root.to_owned()));
+            if let Some(id) = cgroup_id(root) {
+                walk.waiting.push(Directory::new(hierarchy, id, "/".to_owned()));
             }
         }
+        walk
+    }
+
+    /// A walk of one directory and all below it.
+    pub(crate) fn from(root: &Path, directory: Directory) -> Self {
+        let mut walk = Self::of(vec![(directory.key.hierarchy, root.to_owned())]);
+        walk.waiting.push(directory);
+        walk
+    }
+
+    fn of(roots: Vec<(Hierarchy, PathBuf)>) -> Self {
+        Self {
+            roots,
+            waiting: Vec::new(),
+            given: None,
+            left: MAX_DIRECTORIES,
+            cut: false,
+        }
+    }
+
+    fn read(&mut self, hierarchy: Hierarchy, above: &str) {
+        let Some((_, root)) = self.roots.iter().find(|(of, _)| *of == hierarchy) else {
+            return;
+        };
+        let above = above.trim_end_matches('/');
+        let place = root.join(above.trim_start_matches('/'));
+        if place.metadata().is_ok_and(|metadata| metadata.nlink() == LEAF_LINKS) {
+            return;
+        }
+        for entry in place.read_dir().into_iter().flatten().flatten() {
+            if self.waiting.len() >= self.left {
+                self.cut = true;
+                return;
+            }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                let path = format!("{above}/{}", entry.file_name().to_string_lossy());
+                self.waiting.push(Directory::new(hierarchy, entry.ino(), path));
+            }
+        }
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Directory;
+
+    fn next(&mut self) -> Option<Directory> {
+        if let Some((hierarchy, path)) = self.given.take() {
+            self.read(hierarchy, &path);
+        }
+        let directory = self.waiting.pop()?;
+        self.left = self.left.saturating_sub(1);
+        self.given = Some((directory.key.hierarchy, directory.path.clone()));
+        Some(directory)
     }
 }
 
@@ -133,11 +175,12 @@ pub(crate) fn cgroup_id(directory: &Path) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn paths(root: &Path) -> Vec<(Hierarchy, String)> {
-        let mut paths: Vec<_> = walk(&Layout::of(root))
-            .into_iter()
+        let mut paths: Vec<_> = Walk::new(&Layout::of(root))
             .map(|at| (at.key.hierarchy, at.path))
             .collect();
         paths.sort();
@@ -147,8 +190,8 @@ mod tests {
     #[test]
     fn a_root_with_controllers_is_the_v2_tree_even_with_a_cgroup_called_memory() {
         let root = tempfile::tempdir().unwrap();
-        std::fs::write(root.path().join("cgroup.controllers"), "cpu memory\n").unwrap();
-        std::fs::create_dir_all(root.path().join("memory/a")).unwrap();
+        fs::write(root.path().join("cgroup.controllers"), "cpu memory\n").unwrap();
+        fs::create_dir_all(root.path().join("memory/a")).unwrap();
         let expected = ["/", "/memory", "/memory/a"].map(|path| (Hierarchy::Unified, path.to_owned()));
         assert_eq!(paths(root.path()), expected);
     }
@@ -156,8 +199,8 @@ mod tests {
     #[test]
     fn a_hybrid_host_has_both_trees() {
         let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(root.path().join("memory/a")).unwrap();
-        std::fs::create_dir_all(root.path().join("unified/b")).unwrap();
+        fs::create_dir_all(root.path().join("memory/a")).unwrap();
+        fs::create_dir_all(root.path().join("unified/b")).unwrap();
         let expected = [
             (Hierarchy::Unified, "/"),
             (Hierarchy::Unified, "/b"),
@@ -174,14 +217,40 @@ mod tests {
     fn a_missing_root_has_no_tree() {
         let layout = Layout::of(Path::new("/nonexistent"));
         assert!(layout.is_empty());
-        assert_eq!(walk(&layout), []);
+        assert_eq!(Walk::new(&layout).count(), 0);
     }
 
     #[test]
     fn links_are_not_followed() {
         let root = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(root.path().join("memory")).unwrap();
+        fs::create_dir_all(root.path().join("memory")).unwrap();
         std::os::unix::fs::symlink("/", root.path().join("memory/loop")).unwrap();
         assert_eq!(paths(root.path()), [(Hierarchy::Memory, "/".to_owned())]);
+    }
+
+    #[test]
+    fn a_child_made_when_its_parent_was_given_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("memory/a")).unwrap();
+        let mut walk = Walk::new(&Layout::of(root.path()));
+        let found: Vec<String> = std::iter::from_fn(|| walk.next())
+            .map(|at| at.path)
+            .inspect(|path| {
+                if path == "/a" {
+                    fs::create_dir(root.path().join("memory/a/b")).unwrap();
+                }
+            })
+            .collect();
+        assert_eq!(found, ["/", "/a", "/a/b"]);
+    }
+
+    #[test]
+    fn a_walk_gives_the_ids_that_the_directories_have() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("memory/a/b")).unwrap();
+        for at in Walk::new(&Layout::of(root.path())) {
+            let place = root.path().join("memory").join(at.path.trim_start_matches('/'));
+            assert_eq!(Some(at.key.id), cgroup_id(&place));
+        }
     }
 }

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 use super::*;
 
 mod lifetime;
+mod pids;
+mod reading;
 
 const ID: &str = "3f5d1b1a0c9e4f7786d2a1b0c3e4f5a697887766554433221100ffeeddccbbaa";
 const OTHER_ID: &str = "9c1185a5c5e9fc54612808977ee8f548b2258d31c2f8f3a0e4c0b5c9d7e6f1a2";
@@ -20,7 +22,7 @@ const NOWHERE: u64 = u64::MAX - 7;
 /// A host with scratch cgroup trees and a scratch /proc.
 struct Host {
     root: TempDir,
-    map: PidMap,
+    map: Arc<PidMap>,
     start: Instant,
 }
 
@@ -35,7 +37,7 @@ impl Host {
             proc: root.path().join("proc"),
             cgroup: root.path().join("cgroup"),
         };
-        let map = PidMap::new(roots, 64 << 20);
+        let map = Arc::new(PidMap::new(roots, 64 << 20));
         Self {
             root,
             map,
@@ -65,12 +67,24 @@ impl Host {
         fs::write(directory.join("cgroup"), cgroup).unwrap();
     }
 
+    /// A process with a start time and a state.
+    fn started_process(&self, pid: u32, cgroup: &str, state: char, started: u64) {
+        self.process(pid, cgroup);
+        let stat = format!("{pid} (a) b\n() {state} 1 7 7 0 -1 1 1 2 3 4 5 6 7 8 20 0 1 0 {started} 0\n");
+        fs::write(self.root.path().join(format!("proc/{pid}/stat")), stat).unwrap();
+    }
+
+    fn end(&self, pid: u32) {
+        fs::remove_dir_all(self.root.path().join(format!("proc/{pid}"))).unwrap();
+    }
+
     /// The subject, asked `seconds` after the start.
     fn at(&self, seconds: u64, unified: u64, memory: u64, pid: u32) -> Subject {
         let task = Task {
             unified,
             memory,
             pid,
+            started: 0,
             comm: "app",
         };
         self.map.subject_at(&task, self.start + Duration::from_secs(seconds))
@@ -167,6 +181,7 @@ fn a_missing_comm_is_read_from_proc_however_it_looks() {
         unified: id,
         memory: 0,
         pid: 42,
+        started: 0,
         comm: "",
     };
     let Subject::Process(process) = host.map.subject_of(&task) else {
@@ -213,7 +228,7 @@ fn a_known_memory_cgroup_is_enough_for_a_container() {
 #[test]
 fn a_record_without_ids_has_only_its_pid() {
     let host = Host::with(&["memory", "unified"]);
-    host.process(42, &format!("4:memory:/{}\n0::/\n", cgroupfs(UID, ID)));
+    host.started_process(42, &format!("4:memory:/{}\n0::/\n", cgroupfs(UID, ID)), 'S', 7);
     assert_eq!(container(&host.at(0, 0, 0, 42)), (UID, ID));
     assert_eq!(container(&host.at(0, 1, 0, 42)), (UID, ID));
     assert_eq!(cgroup(&host.at(0, 0, 0, 43)), "");

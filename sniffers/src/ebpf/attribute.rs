@@ -12,6 +12,7 @@ pub(super) fn subject_of(pods: &PidMap, task: &TaskIds) -> Subject {
         unified: task.unified,
         memory: task.memory,
         pid: task.pid,
+        started: 0,
         comm: &task.comm,
     })
 }

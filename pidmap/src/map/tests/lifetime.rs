@@ -108,6 +108,7 @@ fn a_flood_of_cgroups_stays_within_the_budget() {
             unified: NOWHERE - offset,
             memory: 0,
             pid: 0,
+            started: 0,
             comm: "x",
         };
         map.subject_at(&task, host.start + Duration::from_secs(offset));
