@@ -123,6 +123,7 @@ async fn watch(
         pods: sources::pid_map(),
         stop: CancellationToken::new(),
     };
+    let watching = (!sniff.k8s_only).then(|| sources::keep_up_to_date(&cx.pods));
     let mut notices = Notices::new();
     notices.start(&sniffers);
     let needs_all = sniff.ebpf_only || sniff.k8s_only;
@@ -134,6 +135,8 @@ async fn watch(
     };
     exit_on_second_signal();
     manager.stop().await;
+    drop(watching);
+    tracing::debug!(stats = ?cx.pods.stats(), "The pid map is done.");
     drain(&cx, &mut queue, &mut session, &mut notices);
     session.tick(clock::now());
     let done = session.finish();

@@ -1,10 +1,11 @@
 //! Which sniffers a live run starts.
 
+use std::error::Error as _;
 use std::sync::Arc;
 
 use anyhow::Result;
 use caps::Capability;
-use pidmap::{PidMap, Roots};
+use pidmap::{PidMap, Roots, WatchError, Watching};
 use probes::Probe;
 use sniffers::Sniffer;
 use sniffers::cgroup::CgroupSniffer;
@@ -24,6 +25,15 @@ pub(crate) fn pid_map() -> Arc<PidMap> {
         cgroup: "/sys/fs/cgroup".into(),
     };
     Arc::new(PidMap::new(roots, PIDMAP_CAPACITY))
+}
+
+/// Keeps the map up to date while the guard lives. Without, it finds everything too, only later.
+pub(crate) fn keep_up_to_date(pods: &Arc<PidMap>) -> Option<Watching> {
+    let because = |error: WatchError| {
+        let cause = error.source().map(ToString::to_string);
+        tracing::warn!(%error, cause, "New containers are found by walking the cgroup tree.");
+    };
+    pods.watch().map_err(because).ok()
 }
 
 /// The sniffers that the user asked for. Loads the probes and then gives up the capabilities that this took, so no other

@@ -9,14 +9,15 @@ use rustc_hash::FxBuildHasher;
 
 use crate::{PidMap, Task};
 
-/// Containers that are remembered; with more the memory starts anew. A node has a few thousand cgroups.
-const MOST: usize = 1 << 14;
+/// Containers that are remembered, in at most 8 MiB; with more the memory starts anew. A node has a few thousand cgroups.
+const MOST: usize = 1 << 17;
 
 /// Asks a [`PidMap`] for one thread. Answers are the map's own: whatever is learnt, renamed or forgotten there counts from
 /// the next question on.
 #[derive(Debug)]
 pub struct Reader {
     map: Arc<PidMap>,
+    most: usize,
     /// The map's version that the answers are of.
     version: u64,
     /// From the cgroup ids to an index into the answers: small, so that more of it fits a cache line.
@@ -32,7 +33,13 @@ impl Reader {
     /// A reader that remembers nothing yet.
     #[must_use]
     pub fn new(map: Arc<PidMap>) -> Self {
+        Self::bounded(map, MOST)
+    }
+
+    /// A reader that remembers at most so many.
+    pub(crate) fn bounded(map: Arc<PidMap>, most: usize) -> Self {
         Self {
+            most,
             version: map.index.version(),
             map,
             slots: HashMap::default(),
@@ -61,7 +68,7 @@ impl Reader {
             // Only what the cgroup ids alone say is the same for every task that has them.
             Some(container @ Subject::Container(_)) => {
                 self.hits += 1;
-                if self.slots.len() >= MOST {
+                if self.slots.len() >= self.most {
                     self.forget(self.version);
                 }
                 let slot = self.answers.len();

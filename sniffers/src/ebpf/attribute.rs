@@ -1,13 +1,13 @@
 //! Whose sighting is this, and does anybody want it.
 
 use correlator::{Body, Event, Fact, Outcome, Subject};
-use pidmap::{PidMap, Task};
+use pidmap::{Reader, Task};
 use probes::{Sighting, TaskIds};
 
 use crate::clock::Anchor;
 
 /// Who the pid map says the task is.
-pub(super) fn subject_of(pods: &PidMap, task: &TaskIds) -> Subject {
+pub(super) fn subject_of<'a>(pods: &'a mut Reader, task: &TaskIds) -> &'a Subject {
     pods.subject_of(&Task {
         unified: task.unified,
         memory: task.memory,
@@ -18,10 +18,10 @@ pub(super) fn subject_of(pods: &PidMap, task: &TaskIds) -> Subject {
 }
 
 /// The event of a sighting, or `None` when it is of no use: what goes well, comes and goes, or is counted, on the host.
-pub(super) fn event_of(sighting: Sighting, subject: Subject, anchor: &Anchor) -> Option<Event> {
-    is_wanted(&sighting.body, &subject).then(|| Event {
+pub(super) fn event_of(sighting: Sighting, subject: &Subject, anchor: &Anchor) -> Option<Event> {
+    is_wanted(&sighting.body, subject).then(|| Event {
         at: anchor.wall_of(sighting.ktime_ns),
-        subject,
+        subject: subject.clone(),
         signal: sighting.signal,
         body: sighting.body,
     })
@@ -124,7 +124,7 @@ mod tests {
             signal: correlator::signals::OOM_KILL,
             body: oom_kill(),
         };
-        let at = |ktime_ns| event_of(sighting(ktime_ns), host(), &anchor).unwrap().at;
+        let at = |ktime_ns| event_of(sighting(ktime_ns), &host(), &anchor).unwrap().at;
         assert_eq!(at(5_000).since(at(2_000)), Duration::from_micros(3));
     }
 }

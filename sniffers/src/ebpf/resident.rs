@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use correlator::{Body, Event, PodIdentity, Subject, Timestamp, signals};
-use pidmap::PidMap;
+use pidmap::Reader;
 use probes::{Sighting, TaskIds};
 
 use super::attribute::subject_of;
@@ -41,10 +41,10 @@ impl Sample {
     }
 
     /// A gauge for each container, in the order of their identities.
-    pub(super) fn events(&self, pods: &PidMap, at: Timestamp) -> Vec<Event> {
+    pub(super) fn events(&self, pods: &mut Reader, at: Timestamp) -> Vec<Event> {
         let shares = self.cgroups.values();
         let of_containers = shares.filter_map(|share| match subject_of(pods, &share.one) {
-            Subject::Container(container) => Some((container, share.bytes)),
+            Subject::Container(container) => Some((Arc::clone(container), share.bytes)),
             _ => None,
         });
         sum(of_containers)

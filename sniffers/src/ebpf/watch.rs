@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
+use pidmap::Reader;
 use probes::{LoadError, Loaded};
 
 use super::attribute::{event_of, subject_of};
@@ -54,6 +55,7 @@ struct Watched {
 pub(super) fn watch(cx: &Context, loaded: Vec<Loaded>, sample_hz: NonZeroU32) {
     let of = |loaded| Watched { loaded, blind: false };
     let mut probes: Vec<Watched> = loaded.into_iter().map(of).collect();
+    let mut pods = Reader::new(cx.pods.clone());
     let mut anchor = Anchor::take();
     let start = Instant::now();
     let mut sample = Every::new(Duration::from_secs(1) / sample_hz.get().min(MOST_HZ), start);
@@ -66,40 +68,40 @@ pub(super) fn watch(cx: &Context, loaded: Vec<Loaded>, sample_hz: NonZeroU32) {
             anchor = Anchor::take();
         }
         for probe in &mut probes {
-            drain(cx, &mut probe.loaded, &anchor);
+            drain(cx, &mut pods, &mut probe.loaded, &anchor);
             if sampling && probe.loaded.is_sampled() {
-                take_sample(cx, probe, &anchor);
+                take_sample(cx, &mut pods, probe, &anchor);
             }
             if telling {
-                read_tables(cx, probe, &anchor);
+                read_tables(cx, &mut pods, probe, &anchor);
                 tell_losses(cx, &mut probe.loaded);
             }
         }
     }
     for probe in &mut probes {
-        drain(cx, &mut probe.loaded, &anchor);
-        read_tables(cx, probe, &anchor);
+        drain(cx, &mut pods, &mut probe.loaded, &anchor);
+        read_tables(cx, &mut pods, probe, &anchor);
         tell_losses(cx, &mut probe.loaded);
     }
     tracing::info!("The kernel is no longer watched.");
 }
 
-fn drain(cx: &Context, loaded: &mut Loaded, anchor: &Anchor) {
+fn drain(cx: &Context, pods: &mut Reader, loaded: &mut Loaded, anchor: &Anchor) {
     loaded.drain(MOST_AT_ONCE, |sighting| {
-        let subject = subject_of(&cx.pods, &sighting.task);
+        let subject = subject_of(pods, &sighting.task);
         if let Some(event) = event_of(sighting, subject, anchor) {
             cx.events.send(event);
         }
     });
 }
 
-fn read_tables(cx: &Context, probe: &mut Watched, anchor: &Anchor) {
+fn read_tables(cx: &Context, pods: &mut Reader, probe: &mut Watched, anchor: &Anchor) {
     let description = probe.loaded.probe();
     if description.tables.is_empty() && description.reader.is_none() {
         return;
     }
     let result = probe.loaded.read_tables(|sighting| {
-        let subject = subject_of(&cx.pods, &sighting.task);
+        let subject = subject_of(pods, &sighting.task);
         if let Some(event) = event_of(sighting, subject, anchor) {
             cx.events.send(event);
         }
@@ -107,14 +109,14 @@ fn read_tables(cx: &Context, probe: &mut Watched, anchor: &Anchor) {
     tell_sight(cx, probe, result.err());
 }
 
-fn take_sample(cx: &Context, probe: &mut Watched, anchor: &Anchor) {
+fn take_sample(cx: &Context, pods: &mut Reader, probe: &mut Watched, anchor: &Anchor) {
     let mut sample = Sample::default();
     let result = probe.loaded.sample(|sighting| sample.add(sighting));
     tell_sight(cx, probe, result.err());
     let at = sample
         .ktime_ns
         .map_or_else(clock::now, |ktime_ns| anchor.wall_of(ktime_ns));
-    for event in sample.events(&cx.pods, at) {
+    for event in sample.events(pods, at) {
         cx.events.send(event);
     }
 }
