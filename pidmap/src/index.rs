@@ -14,8 +14,10 @@ use rustc_hash::FxBuildHasher;
 use crate::resident::Resident;
 use crate::tree::CgroupKey;
 
-/// What an entry costs in both structures besides its path: nodes, keys, counters, and its share of the identity.
+/// What an entry costs in both structures besides its path: nodes, keys, counters.
 const ENTRY_BYTES: usize = 512;
+/// What its container or pod costs more: the identity, its strings, its places in the register and among the living.
+const RESIDENT_BYTES: usize = 512;
 
 /// Who lives in a cgroup.
 #[derive(Debug)]
@@ -132,7 +134,8 @@ impl Index {
 }
 
 fn weight(occupant: &Occupant) -> u32 {
-    u32::try_from(ENTRY_BYTES + occupant.path.len()).unwrap_or(u32::MAX)
+    let resident = occupant.resident.as_ref().map_or(0, |_| RESIDENT_BYTES);
+    u32::try_from(ENTRY_BYTES + resident + occupant.path.len()).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

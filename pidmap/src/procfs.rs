@@ -56,21 +56,20 @@ pub(crate) fn comm(proc: &Path, pid: u32) -> String {
     String::from_utf8_lossy(name).into_owned()
 }
 
-/// All of a file. Most fit the first read, and asking for its length, which files of `/proc` do not have, is spared.
+/// All of a file of `/proc` whose one record ends with a newline: the kernel gives a record whole when it fits, so most
+/// take one read. Asking for a length, which such files do not have, is spared too.
 fn text_of(mut file: File) -> Option<String> {
     let mut bytes = [0; 2048];
-    let mut length = 0;
-    loop {
-        match file.read(&mut bytes[length..]).ok()? {
-            0 => return Some(String::from_utf8_lossy(&bytes[..length]).into_owned()),
-            more => length += more,
-        }
-        if length == bytes.len() {
-            let mut all = bytes.to_vec();
-            file.read_to_end(&mut all).ok()?;
-            return Some(String::from_utf8_lossy(&all).into_owned());
-        }
+    let length = file.read(&mut bytes).ok()?;
+    let is_all = length < bytes.len() && bytes[..length].last().is_none_or(|last| *last == b'\n');
+    let mut all = bytes[..length].to_vec();
+    if !is_all {
+        file.read_to_end(&mut all).ok()?;
     }
+    Some(match String::from_utf8(all) {
+        Ok(text) => text,
+        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    })
 }
 
 /// The start time (field 22 of `proc_pid_stat(5)`) and whether the state is that of a zombie. The command name before them

@@ -1,6 +1,7 @@
 //! What one consumer remembers of the map: answers for containers in memory of its own, which no other thread touches.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,6 +13,20 @@ use crate::{PidMap, Task};
 /// Containers that are remembered, in at most 8 MiB; with more the memory starts anew. A node has a few thousand cgroups.
 const MOST: usize = 1 << 17;
 
+/// The cgroup ids of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Ids {
+    unified: u64,
+    memory: u64,
+}
+
+impl Hash for Ids {
+    /// In one step: both ids count up from 1, so turned against each other they seldom meet.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.unified ^ self.memory.rotate_left(32));
+    }
+}
+
 /// Asks a [`PidMap`] for one thread. Answers are the map's own: whatever is learnt, renamed or forgotten there counts from
 /// the next question on.
 #[derive(Debug)]
@@ -21,7 +36,7 @@ pub struct Reader {
     /// The map's version that the answers are of.
     version: u64,
     /// From the cgroup ids to an index into the answers: small, so that more of it fits a cache line.
-    slots: HashMap<(u64, u64), u32, FxBuildHasher>,
+    slots: HashMap<Ids, u32, FxBuildHasher>,
     answers: Vec<Subject>,
     /// The answer to the last question, where that is not remembered.
     other: Option<Subject>,
@@ -55,15 +70,19 @@ impl Reader {
         if version != self.version {
             self.forget(version);
         }
-        if let Some(&slot) = self.slots.get(&(task.unified, task.memory)) {
+        let ids = Ids {
+            unified: task.unified,
+            memory: task.memory,
+        };
+        if let Some(&slot) = self.slots.get(&ids) {
             self.hits += 1;
             return &self.answers[slot as usize];
         }
-        self.ask(task)
+        self.ask(ids, task)
     }
 
     #[cold]
-    fn ask(&mut self, task: &Task<'_>) -> &Subject {
+    fn ask(&mut self, ids: Ids, task: &Task<'_>) -> &Subject {
         match self.map.known(task) {
             // Only what the cgroup ids alone say is the same for every task that has them.
             Some(container @ Subject::Container(_)) => {
@@ -72,8 +91,7 @@ impl Reader {
                     self.forget(self.version);
                 }
                 let slot = self.answers.len();
-                self.slots
-                    .insert((task.unified, task.memory), u32::try_from(slot).unwrap_or(u32::MAX));
+                self.slots.insert(ids, u32::try_from(slot).unwrap_or(u32::MAX));
                 self.answers.push(container);
                 &self.answers[slot]
             }
