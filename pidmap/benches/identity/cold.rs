@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::hint::black_box;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -121,13 +121,16 @@ pub(crate) fn count_known() {
         println!("\nSKIPPED: how short a cgroup may live; needs root, to make cgroups");
         return;
     }
+    let base = Base(base);
     let mut roots = Node::with(0).roots();
     roots.cgroup = PathBuf::from("/sys/fs/cgroup");
     let map = std::sync::Arc::new(PidMap::new(roots, 64 << 20));
     let _watching = map.watch().unwrap();
     println!("\n### Cgroups that are gone before anybody asks\n\n| lived | known, of 200 |\n|---|---|");
     for micros in [0, 100, 300, 1_000, 3_000] {
-        let pod = base.join("kubepods/burstable/pod00000000-0000-4000-8000-000000000000");
+        let pod = base
+            .0
+            .join("kubepods/burstable/pod00000000-0000-4000-8000-000000000000");
         fs::create_dir_all(&pod).unwrap();
         let mut known = 0;
         for number in 0..200 {
@@ -141,9 +144,24 @@ pub(crate) fn count_known() {
         println!("| {micros} us | {known} |");
         fs::remove_dir(&pod).unwrap();
     }
-    for below in ["kubepods/burstable", "kubepods", ""] {
-        fs::remove_dir(base.join(below)).unwrap();
+}
+
+/// A cgroup of the bench's own; removed with all below, also when the bench fails.
+struct Base(PathBuf);
+
+impl Drop for Base {
+    fn drop(&mut self) {
+        remove(&self.0);
     }
+}
+
+fn remove(folder: &Path) {
+    for entry in folder.read_dir().into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove(&entry.path());
+        }
+    }
+    let _ = fs::remove_dir(folder);
 }
 
 fn v2_tree() -> Option<PathBuf> {
