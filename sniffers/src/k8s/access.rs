@@ -89,7 +89,22 @@ pub(super) async fn load(config: &Config, source: &Source) -> Result<Target, Sni
     {
         target.proxy_url = None;
     }
+    trim_token(&mut target);
     Ok(target)
+}
+
+/// Takes a token file that ends in a newline as kubectl does; the client would send the newline. It is not read again
+/// every minute then, but only when the token is refused.
+fn trim_token(target: &mut Target) {
+    let Some(path) = &target.auth_info.token_file else {
+        return;
+    };
+    if let Ok(text) = std::fs::read_to_string(path)
+        && text.trim() != text
+        && target.auth_info.token.is_none()
+    {
+        target.auth_info.token = Some(text.trim().to_owned().into());
+    }
 }
 
 /// Whether `HTTPS_PROXY` does not hold for this server. The client would use it for every server; kubectl uses it for

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Config;
 use super::access::{Surroundings, choose, load};
+use super::client::{Pace, steady};
 use super::text::one_line;
 use crate::sniffer::SniffError;
 
@@ -15,8 +16,6 @@ use crate::sniffer::SniffError;
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
 /// How long a credential plugin of the kubeconfig may take.
 const CREDENTIALS: Duration = Duration::from_secs(10);
-/// Longer than a watch lasts (see `watch::WATCH_SECONDS`), so that only a dead connection reaches it.
-const SILENCE: Duration = Duration::from_secs(65);
 
 /// A server that answers.
 pub(super) struct Connected {
@@ -26,17 +25,22 @@ pub(super) struct Connected {
 }
 
 /// Reads the credentials and asks the server for its version.
-pub(super) async fn connect(config: &Config) -> Result<Connected, SniffError> {
+pub(super) async fn connect(config: &Config, pace: Pace) -> Result<Connected, SniffError> {
     install_crypto();
+    let (inner, url) = fresh(config).await?;
+    let client = steady(config.clone(), inner, url.clone(), pace);
+    let version = first_answer(&client, &url).await?;
+    Ok(Connected { client, url, version })
+}
+
+/// A client with the credentials as they are now, and the address of its server.
+pub(super) async fn fresh(config: &Config) -> Result<(Client, String), SniffError> {
     let source = choose(config, &Surroundings::of_process())?;
     let mut target = load(config, &source).await?;
     target.connect_timeout = Some(FIRST_ANSWER);
-    target.read_timeout = Some(SILENCE);
-    target.reset_reader_on_write = true;
+    target.default_retry = false;
     let url = target.cluster_url.to_string().trim_end_matches('/').to_owned();
-    let client = client(target, &url).await?;
-    let version = first_answer(&client, &url).await?;
-    Ok(Connected { client, url, version })
+    Ok((client(target, &url).await?, url))
 }
 
 /// Two providers compiled in make rustls panic unless one is chosen; whoever chose first is right.
@@ -73,8 +77,8 @@ async fn client(target: Target, url: &str) -> Result<Client, SniffError> {
 async fn first_answer(client: &Client, url: &str) -> Result<String, SniffError> {
     match tokio::time::timeout(FIRST_ANSWER, client.apiserver_version()).await {
         Ok(Ok(version)) => Ok(version.git_version),
-        // It may forbid /version and allow the rest; the watches will tell.
-        Ok(Err(kube::Error::Api(status))) if status.code == 403 => Ok("unknown".to_owned()),
+        // It may forbid /version and allow the rest, or be too busy just now; the watches will tell.
+        Ok(Err(kube::Error::Api(status))) if matches!(status.code, 403 | 429 | 503 | 504) => Ok("unknown".to_owned()),
         Ok(Err(kube::Error::Api(status))) if status.code == 401 => Err(failed(
             format!("the API server at {url} does not accept the credentials (401)"),
             "log in again, and check that `kubectl version` works",

@@ -9,6 +9,7 @@ use kube::api::ListParams;
 use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::{Api, Client, Resource};
 
+use super::client::Pace;
 use super::deployment::Deployments;
 use super::event::Events;
 use super::gap::{Cause, Phase, Trouble, cause, gap};
@@ -47,7 +48,7 @@ pub struct Access {
 
 /// Connects as the sniffer would and lists one object of each resource. Takes at most half a minute.
 pub async fn examine(config: &Config) -> Result<Examined, SniffError> {
-    let connected = connect::connect(config).await?;
+    let connected = connect::connect(config, Pace::default()).await?;
     let client = &connected.client;
     let mut questions = Questions {
         sniffer: KubeSniffer::new(config.clone()),

@@ -43,9 +43,10 @@ impl Phase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Cause {
     Forbidden,
-    Unauthorized,
     /// The server has no such resource.
     Unknown,
+    /// What the server says, or why the credentials cannot be read again.
+    Unauthorized(String),
     Other(String),
 }
 
@@ -98,8 +99,8 @@ pub(super) fn cause(error: &ClientError) -> Cause {
 fn cause_of_status(status: &Status) -> Cause {
     match status.code {
         403 => Cause::Forbidden,
-        401 => Cause::Unauthorized,
         404 => Cause::Unknown,
+        401 => Cause::Unauthorized(super::text::one_line(&status.message)),
         code => Cause::Other(super::text::one_line(&format!("{} ({code})", status.message))),
     }
 }
@@ -130,14 +131,22 @@ pub(super) fn gap(watched: Watched, trouble: &Trouble, namespace: Option<&str>) 
                 format!("add this rule to the {holder} that tapio's user is bound to: {rule}"),
             )
         }
-        Cause::Unauthorized => (
-            format!("the API server does not accept the credentials to {verb} {plural} (401)"),
-            "log in again, or restart tapio when its token was rotated".to_owned(),
-        ),
         Cause::Unknown => (
             format!("the API server does not serve {plural} in the version that tapio reads (404)"),
             format!("see what it serves with `kubectl api-resources --api-group={group}`"),
         ),
+        Cause::Unauthorized(message) => {
+            let more = if message.is_empty() || message == "Unauthorized" {
+                String::new()
+            } else {
+                format!(": {message}")
+            };
+            (
+                format!("the API server does not accept the credentials to {verb} {plural} (401){more}"),
+                "log in again, or mend the kubeconfig; tapio reads it again by itself, you need not restart it"
+                    .to_owned(),
+            )
+        }
         Cause::Other(reason) => (
             format!("cannot {verb} {plural} {scope}: {reason}"),
             format!("tapio goes on trying; check with `kubectl get {plural}`"),

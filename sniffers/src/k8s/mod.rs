@@ -4,6 +4,7 @@
 //! on. Objects are decoded into slim types that hold only what tapio keeps.
 
 mod access;
+mod client;
 mod connect;
 mod container;
 mod deployment;
@@ -48,6 +49,7 @@ use crate::sniffer::{Context, SniffError, Sniffer};
 
 pub use examine::{Access, Examined, examine};
 
+use client::Pace;
 use deployment::{Deployments, SharedRollouts};
 use event::Events;
 use job::Jobs;
@@ -79,13 +81,18 @@ pub struct KubeSniffer {
     config: Config,
     /// When it was first run.
     began: Option<Timestamp>,
+    pace: Pace,
 }
 
 impl KubeSniffer {
     /// A sniffer that will connect as `config` says when it is run.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, began: None }
+        Self {
+            config,
+            began: None,
+            pace: Pace::default(),
+        }
     }
 
     fn spawn(&self, client: &Client, cx: &Context) -> JoinSet<()> {
@@ -174,7 +181,7 @@ impl Sniffer for KubeSniffer {
     async fn run(&mut self, cx: &Context) -> Result<(), SniffError> {
         self.began.get_or_insert_with(clock::now);
         let connected = tokio::select! {
-            connected = connect::connect(&self.config) => connected?,
+            connected = connect::connect(&self.config, self.pace) => connected?,
             () = cx.stop.cancelled() => return Ok(()),
         };
         tracing::info!(

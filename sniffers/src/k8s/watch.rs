@@ -20,7 +20,7 @@ use super::text::{NAME, bounded};
 use crate::clock;
 use crate::sniffer::{Context, EventSender};
 
-/// The server ends a watch after this time; a connection that is silent for 5 s longer is dead.
+/// The server ends a watch after this time; the client gives it up a little later (see `client::Pace`).
 const WATCH_SECONDS: u32 = 60;
 /// Objects of one page of a list.
 const PAGE: u32 = 500;

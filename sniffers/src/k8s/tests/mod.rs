@@ -1,10 +1,13 @@
 //! The sniffer against the scripted API server, over real HTTP.
 
 mod access;
+mod busy;
 mod events;
 mod faults;
 mod kinds;
 mod objects;
+mod renewal;
+mod stall;
 
 use std::io::Write;
 use std::time::Duration;
@@ -29,7 +32,7 @@ struct Story {
     events: Receiver<Event>,
     stop: CancellationToken,
     sniffer: JoinHandle<Result<(), SniffError>>,
-    _kubeconfig: NamedTempFile,
+    kubeconfig: NamedTempFile,
 }
 
 fn file(text: &str) -> NamedTempFile {
@@ -62,11 +65,30 @@ fn context_of(capacity: usize) -> (Context, Receiver<Event>) {
 
 impl Story {
     fn begin(server: ApiServer, config: Config) -> Self {
-        let kubeconfig = file(&server.kubeconfig());
-        let mut sniffer = KubeSniffer::new(Config {
+        let kubeconfig = server.kubeconfig();
+        Self::with(server, config, Pace::default(), &kubeconfig)
+    }
+
+    fn of(server: ApiServer) -> Self {
+        Self::begin(server, Config::default())
+    }
+
+    fn at_pace(server: ApiServer, pace: Pace) -> Self {
+        let kubeconfig = server.kubeconfig();
+        Self::with(server, Config::default(), pace, &kubeconfig)
+    }
+
+    fn with(server: ApiServer, config: Config, pace: Pace, kubeconfig: &str) -> Self {
+        let kubeconfig = file(kubeconfig);
+        let config = Config {
             kubeconfig: Some(kubeconfig.path().into()),
             ..config
-        });
+        };
+        let mut sniffer = KubeSniffer {
+            config,
+            pace,
+            began: None,
+        };
         let (cx, events) = context();
         let stop = cx.stop.clone();
         let sniffer = tokio::spawn(async move { sniffer.run(&cx).await });
@@ -75,12 +97,8 @@ impl Story {
             events,
             stop,
             sniffer,
-            _kubeconfig: kubeconfig,
+            kubeconfig,
         }
-    }
-
-    fn of(server: ApiServer) -> Self {
-        Self::begin(server, Config::default())
     }
 
     /// The next event of which something is to be known; those before it are passed over.
@@ -116,6 +134,14 @@ impl Story {
             _ => None,
         })
         .await
+    }
+
+    async fn sighted(&mut self, watched: &str) {
+        self.find(|event| match &event.body {
+            Body::Fact(Fact::Sighted { source }) => (&**source == watched).then_some(()),
+            _ => None,
+        })
+        .await;
     }
 
     /// Waits until a watch of the resource is open, polling the server, which cannot call.
