@@ -1,9 +1,11 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sniffers::k8s::LeaseName;
 
 use crate::profile;
 
@@ -91,6 +93,11 @@ pub(crate) struct Sniff {
     /// Watch only this node and its pods at the API server
     #[arg(long, value_name = "NAME", env = "NODE_NAME")]
     pub(crate) node: Option<String>,
+
+    /// Watch the API server only while this instance holds the Lease: of several with the same one, one watches
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = LeaseName::from_str, env = "TAPIO_LEADER_ELECT_LEASE",
+          conflicts_with_all = ["node", "ebpf_only", "replay"])]
+    pub(crate) leader_elect: Option<LeaseName>,
 
     /// Stop after this long, such as 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = duration)]

@@ -55,5 +55,6 @@ fn config(doctor: &Doctor) -> Config {
         context: doctor.context.clone(),
         namespace: doctor.namespace.clone(),
         node: None,
+        elect: None,
     }
 }

@@ -53,6 +53,7 @@ pub(crate) fn of(sniff: &Sniff) -> Result<Vec<Box<dyn Sniffer>>> {
             context: sniff.context.clone(),
             namespace: sniff.namespace.clone(),
             node: sniff.node.clone().filter(|name| !name.is_empty()),
+            elect: sniff.leader_elect.clone(),
         })));
     }
     Ok(sniffers)

@@ -43,6 +43,15 @@ fn unknown_flags_and_values_are_usage_errors() {
         (&["sniff", "--replay", "x", "--record", "y"], "cannot be used with"),
         (&["sniff", "-A", "-n", "shop"], "cannot be used with"),
         (&["sniff", "--recrod", "y"], "--record"),
+        (&["sniff", "--leader-elect", "tapio"], "such as monitoring/tapio"),
+        (
+            &["sniff", "--leader-elect", "Monitoring/tapio"],
+            "the namespace is no name",
+        ),
+        (
+            &["sniff", "--leader-elect", "a/b", "--node", "n1"],
+            "cannot be used with",
+        ),
         (
             &["sniff", "--fail-on", "bad"],
             "possible values: info, warning, critical",

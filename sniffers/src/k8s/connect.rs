@@ -1,5 +1,6 @@
 //! The connection to the API server, proven by a first answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::{Client, Config as Target};
@@ -8,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::Config;
 use super::access::{Surroundings, choose, load};
-use super::client::{Pace, steady};
+use super::client::{Pace, Steady};
 use super::text::one_line;
 use crate::sniffer::SniffError;
 
@@ -19,7 +20,7 @@ const CREDENTIALS: Duration = Duration::from_secs(10);
 
 /// A server that answers.
 pub(super) struct Connected {
-    pub(super) client: Client,
+    pub(super) steady: Arc<Steady>,
     pub(super) url: String,
     pub(super) version: String,
 }
@@ -28,9 +29,9 @@ pub(super) struct Connected {
 pub(super) async fn connect(config: &Config, pace: Pace) -> Result<Connected, SniffError> {
     install_crypto();
     let (inner, url) = fresh(config).await?;
-    let client = steady(config.clone(), inner, url.clone(), pace);
-    let version = first_answer(&client, &url).await?;
-    Ok(Connected { client, url, version })
+    let steady = Steady::new(config.clone(), inner, url.clone(), pace);
+    let version = first_answer(&steady.client(None), &url).await?;
+    Ok(Connected { steady, url, version })
 }
 
 /// A client with the credentials as they are now, and the address of its server.

@@ -49,7 +49,7 @@ pub struct Access {
 /// Connects as the sniffer would and lists one object of each resource. Takes at most half a minute.
 pub async fn examine(config: &Config) -> Result<Examined, SniffError> {
     let connected = connect::connect(config, Pace::default()).await?;
-    let client = &connected.client;
+    let client = &connected.steady.client(None);
     let mut questions = Questions {
         sniffer: KubeSniffer::new(config.clone()),
         client,

@@ -13,6 +13,7 @@ mod examine;
 mod gap;
 mod job;
 mod kinds;
+mod lease;
 mod listing;
 mod node;
 mod object;
@@ -48,12 +49,15 @@ use crate::clock;
 use crate::sniffer::{Context, SniffError, Sniffer};
 
 pub use examine::{Access, Examined, examine};
+pub use lease::LeaseName;
 
 use client::Pace;
+use connect::Connected;
 use deployment::{Deployments, SharedRollouts};
 use event::Events;
 use job::Jobs;
 use kinds::{Kind, Visit, visit_all};
+use lease::{Elector, Terms};
 use node::Nodes;
 use object::Objects;
 use pod::Pods;
@@ -73,6 +77,8 @@ pub struct Config {
     pub namespace: Option<String>,
     /// Watches one node and its pods only.
     pub node: Option<String>,
+    /// Watches only while this instance holds the Lease; of several with the same one watches.
+    pub elect: Option<LeaseName>,
 }
 
 /// Watches the API server.
@@ -82,6 +88,7 @@ pub struct KubeSniffer {
     /// When it was first run.
     began: Option<Timestamp>,
     pace: Pace,
+    terms: Terms,
 }
 
 impl KubeSniffer {
@@ -92,7 +99,25 @@ impl KubeSniffer {
             config,
             began: None,
             pace: Pace::default(),
+            terms: Terms::default(),
         }
+    }
+
+    /// Starts the watches: at once, or when this instance is elected.
+    async fn start(&self, connected: &Connected, cx: &Context) -> JoinSet<()> {
+        let Some(lease) = &self.config.elect else {
+            cx.events.sighted(clock::now(), self.name());
+            return self.spawn(&connected.steady.client(None), cx);
+        };
+        let client = connected.steady.client_for_election();
+        let what = self.watches().into();
+        let (mut elector, turn) = Elector::new(client, lease.clone(), self.terms, cx.clone(), what);
+        if !elector.acquire().await {
+            return JoinSet::new();
+        }
+        let mut tasks = self.spawn(&connected.steady.client(Some(turn)), cx);
+        tasks.spawn(elector.stay());
+        tasks
     }
 
     fn spawn(&self, client: &Client, cx: &Context) -> JoinSet<()> {
@@ -189,8 +214,7 @@ impl Sniffer for KubeSniffer {
             version = connected.version,
             "Watching the API server."
         );
-        cx.events.sighted(clock::now(), self.name());
-        let mut tasks = self.spawn(&connected.client, cx);
+        let mut tasks = self.start(&connected, cx).await;
         while let Some(ended) = tasks.join_next().await {
             if let Err(error) = ended {
                 return Err(SniffError::Failed {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http_body::{Frame, SizeHint};
 use kube::client::Body;
 use tokio::time::{Instant, Sleep};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// The body of an answer from `path`.
 #[derive(Debug)]
@@ -17,6 +18,14 @@ pub(super) struct Attended {
     path: Arc<str>,
     silence: Duration,
     gives_up: Pin<Box<Sleep>>,
+    over: Option<Over>,
+}
+
+/// The end of the term of office in which it was asked for.
+#[derive(Debug)]
+struct Over {
+    end: Pin<Box<WaitForCancellationFutureOwned>>,
+    is_watch: bool,
 }
 
 impl Attended {
@@ -26,7 +35,22 @@ impl Attended {
             path: path.into(),
             silence,
             gives_up: Box::pin(tokio::time::sleep(silence)),
+            over: None,
         }
+    }
+
+    /// Ends with the term: a watch as if the server had closed it, anything else as broken off.
+    pub(super) fn during(mut self, term: Option<CancellationToken>, is_watch: bool) -> Self {
+        self.over = term.map(|term| Over {
+            end: Box::pin(term.cancelled_owned()),
+            is_watch,
+        });
+        self
+    }
+
+    fn is_over(&mut self, cx: &mut Context<'_>) -> Option<bool> {
+        let over = self.over.as_mut()?;
+        over.end.as_mut().poll(cx).is_ready().then_some(over.is_watch)
     }
 }
 
@@ -38,6 +62,11 @@ impl http_body::Body for Attended {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        match self.is_over(cx) {
+            Some(true) => return Poll::Ready(None),
+            Some(false) => return Poll::Ready(Some(Err(kube::Error::Service("this instance does not lead".into())))),
+            None => {}
+        }
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             let again = Instant::now() + self.silence;
             self.gives_up.as_mut().reset(again);

@@ -58,7 +58,7 @@ pub(super) fn spread(pause: Duration, random: u64) -> Duration {
 }
 
 /// Another number in every process and every call.
-pub(super) fn random() -> u64 {
+pub(in crate::k8s) fn random() -> u64 {
     RandomState::new().hash_one(())
 }
 

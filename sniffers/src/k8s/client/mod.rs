@@ -7,6 +7,7 @@
 mod attention;
 mod gate;
 mod renewal;
+mod turn;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +24,9 @@ use super::Config;
 use attention::Attended;
 use gate::{Gate, retry_after, spread};
 use renewal::{Refusal, Renewal};
+
+pub(super) use gate::random;
+pub(super) use turn::Turn;
 
 /// A pause that the server asks for is waited out in silence up to this long, so that a list goes on at its page.
 const SHORT: Duration = Duration::from_secs(3);
@@ -49,30 +53,58 @@ impl Default for Pace {
     }
 }
 
-/// The shared state behind the client.
+/// What stands up to the server: one for all clients of a connection.
 #[derive(Debug)]
-struct Steady {
+pub(super) struct Steady {
     renewal: Renewal,
     gate: Mutex<Gate>,
     silence: Duration,
 }
 
-/// A client that stands up to the server; `inner` was made from `config` for the server at `url`.
-pub(super) fn steady(config: Config, inner: Client, url: String, pace: Pace) -> Client {
-    let namespace = inner.default_namespace().to_owned();
-    let steady = Arc::new(Steady {
-        renewal: Renewal::new(config, inner, url, pace.renewal),
-        gate: Mutex::default(),
-        silence: pace.silence,
-    });
-    let service = tower::service_fn(move |request: Request<Body>| {
-        let steady = steady.clone();
-        async move { steady.send(request).await }
-    });
-    Client::new(service, namespace)
-}
-
 impl Steady {
+    /// `inner` was made from `config` for the server at `url`.
+    pub(super) fn new(config: Config, inner: Client, url: String, pace: Pace) -> Arc<Self> {
+        Arc::new(Self {
+            renewal: Renewal::new(config, inner, url, pace.renewal),
+            gate: Mutex::default(),
+            silence: pace.silence,
+        })
+    }
+
+    /// The client of the watches. With an election its requests wait until this instance leads, and its watches end
+    /// when it does not any more; they go on where they were when it leads again.
+    pub(super) fn client(self: &Arc<Self>, turn: Option<Turn>) -> Client {
+        let steady = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let (steady, turn) = (steady.clone(), turn.clone());
+            async move {
+                let term = turn::wait(turn).await;
+                let is_watch = turn::is_watch(request.uri());
+                let response = steady.send(request).await?;
+                Ok::<_, kube::Error>(response.map(|body| body.during(term, is_watch)))
+            }
+        });
+        Client::new(service, self.namespace())
+    }
+
+    /// The client of the election itself: it waits for nothing.
+    pub(super) fn client_for_election(self: &Arc<Self>) -> Client {
+        let steady = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let steady = steady.clone();
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect_bytes().await?;
+                steady.authorized(&parts, &body).await
+            }
+        });
+        Client::new(service, self.namespace())
+    }
+
+    fn namespace(&self) -> String {
+        self.renewal.current().0.default_namespace().to_owned()
+    }
+
     /// Sends a request until there is an answer worth passing on.
     async fn send(&self, request: Request<Body>) -> Result<Response<Attended>, kube::Error> {
         let (parts, body) = request.into_parts();

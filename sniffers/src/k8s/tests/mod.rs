@@ -1,7 +1,8 @@
-//! The sniffer against the scripted API server, over real HTTP.
+//! The sniffer against the scripted API server, over real HTTPS.
 
 mod access;
 mod busy;
+mod election;
 mod events;
 mod faults;
 mod kinds;
@@ -85,9 +86,8 @@ impl Story {
             ..config
         };
         let mut sniffer = KubeSniffer {
-            config,
             pace,
-            began: None,
+            ..KubeSniffer::new(config)
         };
         let (cx, events) = context();
         let stop = cx.stop.clone();
@@ -174,8 +174,9 @@ fn pod(name: &str) -> PodObject {
         .container(ContainerObject::new("app").limit("memory", "64Mi"))
 }
 
+/// A server that speaks TLS, as every cluster does.
 fn server_with(pods: &[&str]) -> ApiServer {
-    let server = ApiServer::start().unwrap();
+    let server = ApiServer::start_tls().unwrap();
     for name in pods {
         server.apply(pod(name)).unwrap();
     }

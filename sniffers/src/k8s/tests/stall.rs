@@ -33,6 +33,7 @@ async fn fault_25_a_watch_that_says_nothing_is_opened_again_where_it_was() {
     let mut story = Story::at_pace(server_with(&["web-0"]), IMPATIENT);
     story.pod("web-0").await;
     story.watching("pods").await;
+    story.server.fail("pods", Fault::Silence, 1);
     let opened = |server: &ApiServer| {
         let asked = server.requests();
         asked
