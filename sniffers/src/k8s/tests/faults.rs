@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn forbidden_events_are_a_gap_with_its_rule_and_pods_go_on() {
+async fn fault_23_forbidden_events_are_a_gap_with_its_rule_and_pods_go_on() {
     let server = server_with(&["web-0"]);
     server.fail("events", Fault::Forbidden, ALWAYS);
     let mut story = Story::of(server);
@@ -25,7 +25,7 @@ async fn forbidden_events_are_a_gap_with_its_rule_and_pods_go_on() {
 }
 
 #[tokio::test]
-async fn a_410_in_the_watch_leads_to_a_relist_that_tells_only_what_changed() {
+async fn fault_21_a_410_in_the_watch_leads_to_a_relist_that_tells_only_what_changed() {
     let mut story = Story::of(server_with(&["web-0", "web-1", "web-2"]));
     story.pod("web-2").await;
     story.watching("pods").await;
@@ -52,7 +52,7 @@ async fn a_410_in_the_watch_leads_to_a_relist_that_tells_only_what_changed() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_cut_or_talks_nonsense_is_taken_up_where_it_was() {
+async fn fault_26_a_stream_that_is_cut_or_talks_nonsense_is_taken_up_where_it_was() {
     for fault in [Fault::CutMidJson, Fault::Garbage, Fault::UnknownType] {
         let mut story = Story::of(server_with(&["web-0"]));
         story.pod("web-0").await;
@@ -71,7 +71,7 @@ async fn a_stream_that_is_cut_or_talks_nonsense_is_taken_up_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_event_is_counted() {
+async fn fault_26_a_line_that_is_no_event_is_counted() {
     for fault in [Fault::UnknownType, Fault::Garbage] {
         let mut story = Story::of(server_with(&["web-0"]));
         story.watching("pods").await;
@@ -88,7 +88,7 @@ async fn a_line_that_is_no_event_is_counted() {
 }
 
 #[tokio::test]
-async fn an_object_that_cannot_be_decoded_is_skipped_and_counted() {
+async fn fault_26_an_object_that_cannot_be_decoded_is_skipped_and_counted() {
     let server = server_with(&["web-1"]);
     let mut odd = pod("web-0");
     odd.json_mut()["spec"]["containers"] = serde_json::json!("not a list");

@@ -6,6 +6,7 @@ mod election;
 mod events;
 mod faults;
 mod kinds;
+mod lists;
 mod objects;
 mod renewal;
 mod stall;
