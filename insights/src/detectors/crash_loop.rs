@@ -85,8 +85,9 @@ fn is_in_back_off(state: &ContainerState) -> bool {
 
 /// The kubelet said of late that it holds the container back.
 fn backs_off(window: &Window<'_>, container: &ContainerView<'_>) -> bool {
-    window.own().facts().any(|(_, fact)| {
+    window.own().facts().any(|(at, fact)| {
         matches!(fact, Fact::Event(event) if &*event.reason == "BackOff"
+            && window.now().since(*at) <= TERMINATION_REACH
             && event.message.contains("restarting failed container")
             && event.container.as_deref() == Some(container.key()))
     })

@@ -1,10 +1,10 @@
 //! What is normal in a cluster is not reported.
 
 use crate::stage::{opened, said};
-use correlator::{ContainerRole, Event, Outcome, PodState, Termination, signals};
+use correlator::{ContainerRole, Engine, Event, Outcome, PodState, Termination, signals};
 use fixtures::events::{
     Pod, connect, ended, exit, exited, gauge, killed, mib, millis, oom_kill, pod, pod_deleted, pod_state, refused,
-    secs, signalled,
+    secs, signalled, warning,
 };
 
 fn app() -> Pod {
@@ -139,6 +139,27 @@ fn an_oom_kill_of_last_week_told_again_at_start() {
         secs(604_800),
         &app().restarts(1).last(last).running(secs(20)),
     )]);
+}
+
+#[test]
+fn a_back_off_event_of_this_morning_told_again_at_start() {
+    let pod = app().restarts(1).running(secs(80_000));
+    let mut event = warning(
+        secs(76_000),
+        &pod.pod_subject(),
+        "BackOff",
+        "Back-off restarting failed container app in pod app-1_shop(uid-app-1)",
+    );
+    if let correlator::Body::Fact(correlator::Fact::Event(event)) = &mut event.body {
+        event.container = Some("app".into());
+    }
+    let mut engine = Engine::new(insights::all(), 100);
+    engine.push(pod_state(secs(90_000), &pod));
+    engine.push(event);
+    let said: Vec<_> = (0..30)
+        .flat_map(|tenth| engine.advance(millis(90_000_000 + 100 * tenth)))
+        .collect();
+    assert_eq!(opened(&said), Vec::<String>::new());
 }
 
 #[test]
