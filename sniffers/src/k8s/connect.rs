@@ -29,8 +29,8 @@ pub(super) struct Connected {
 pub(super) async fn connect(config: &Config, pace: Pace) -> Result<Connected, SniffError> {
     install_crypto();
     let (inner, url) = fresh(config).await?;
+    let version = first_answer(&inner, &url).await?;
     let steady = Steady::new(config.clone(), inner, url.clone(), pace);
-    let version = first_answer(&steady.client(None), &url).await?;
     Ok(Connected { steady, url, version })
 }
 

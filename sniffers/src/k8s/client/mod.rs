@@ -38,7 +38,7 @@ const TRIES: usize = 3;
 pub(super) struct Pace {
     /// A server that says nothing for this long, be it the answer or the next piece of one, is dead.
     pub(super) silence: Duration,
-    /// Credentials are not read again sooner than this after they were read.
+    /// Credentials that were read again are not read once more sooner than this.
     pub(super) renewal: Duration,
 }
 
@@ -62,7 +62,7 @@ pub(super) struct Steady {
 }
 
 impl Steady {
-    /// `inner` was made from `config` for the server at `url`.
+    /// `inner` was made from `config` for the server at `url`, which accepted its credentials.
     pub(super) fn new(config: Config, inner: Client, url: String, pace: Pace) -> Arc<Self> {
         Arc::new(Self {
             renewal: Renewal::new(config, inner, url, pace.renewal),

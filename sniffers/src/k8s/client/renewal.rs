@@ -17,8 +17,8 @@ pub(super) struct Renewal {
     url: String,
     least: Duration,
     current: Mutex<Current>,
-    /// When the credentials were read; held while they are read again, so that one reads for all.
-    read: tokio::sync::Mutex<Instant>,
+    /// When the credentials were read again; held while they are, so that one reads for all.
+    read: tokio::sync::Mutex<Option<Instant>>,
 }
 
 struct Current {
@@ -37,22 +37,22 @@ impl std::fmt::Debug for Current {
 /// Why there is no new client.
 #[derive(Debug)]
 pub(super) enum Refusal {
-    /// They were read a moment ago.
+    /// They were read again a moment ago.
     TooSoon,
     /// They cannot be used.
     Unreadable(String),
 }
 
 impl Renewal {
-    /// Starts with `client`, which was made from `config` just now for the server at `url`. Credentials are read again
-    /// not sooner than `least` after they were read.
+    /// Starts with `client`, which was made from `config` for the server at `url` and accepted there. The first refusal is
+    /// that of a rotated token, so the credentials are read again at once, and from then on not sooner than `least`.
     pub(super) fn new(config: Config, client: Client, url: String, least: Duration) -> Self {
         Self {
             config,
             url,
             least,
             current: Mutex::new(Current { client, generation: 0 }),
-            read: tokio::sync::Mutex::new(Instant::now()),
+            read: tokio::sync::Mutex::default(),
         }
     }
 
@@ -69,11 +69,11 @@ impl Renewal {
         if generation != refused {
             return Ok((client, generation));
         }
-        if read.elapsed() < self.least {
+        if read.is_some_and(|last| last.elapsed() < self.least) {
             return Err(Refusal::TooSoon);
         }
         let made = fresh(&self.config).await;
-        *read = Instant::now();
+        *read = Some(Instant::now());
         let (client, url) = made.map_err(|error| Refusal::Unreadable(error.to_string()))?;
         if url != self.url {
             let why = format!("they are for another server now, {url}; start tapio again to watch that");
