@@ -10,15 +10,9 @@ use kube::core::{DeserializeGuard, NamespaceResourceScope};
 use kube::{Api, Client, Resource};
 
 use super::client::Pace;
-use super::deployment::Deployments;
-use super::event::Events;
 use super::gap::{Cause, Phase, Trouble, cause, gap};
-use super::job::Jobs;
-use super::kinds::{Kind, Visit, visit_all};
 use super::node::Nodes;
-use super::object::Objects;
-use super::pod::Pods;
-use super::replicaset::ReplicaSets;
+use super::readers::{Survey, survey};
 use super::watch::Reader;
 use super::{Config, KubeSniffer, connect};
 use crate::sniffer::SniffError;
@@ -55,17 +49,7 @@ pub async fn examine(config: &Config) -> Result<Examined, SniffError> {
         client,
         asked: Vec::new(),
     };
-    questions.within::<Pods>();
-    questions
-        .asked
-        .push(access::<Nodes>(Api::all(client.clone()), None).boxed());
-    questions.within::<ReplicaSets>();
-    questions.within::<Jobs>();
-    questions.within::<Events>();
-    if config.node.is_none() {
-        questions.within::<Deployments>();
-        visit_all(&mut questions);
-    }
+    survey(config, &mut questions);
     Ok(Examined {
         resources: join_all(questions.asked).await,
         url: connected.url,
@@ -80,8 +64,12 @@ struct Questions<'a> {
     asked: Vec<BoxFuture<'static, Access>>,
 }
 
-impl Questions<'_> {
-    /// Of a resource that has namespaces.
+impl Survey for Questions<'_> {
+    fn nodes(&mut self) {
+        let api = Api::all(self.client.clone());
+        self.asked.push(access::<Nodes>(api, None).boxed());
+    }
+
     fn within<R>(&mut self)
     where
         R: Reader + 'static,
@@ -90,12 +78,6 @@ impl Questions<'_> {
         let api = self.sniffer.within(self.client);
         let namespace = self.sniffer.config.namespace.clone();
         self.asked.push(access::<R>(api, namespace).boxed());
-    }
-}
-
-impl Visit for Questions<'_> {
-    fn visit<K: Kind>(&mut self) {
-        self.within::<Objects<K>>();
     }
 }
 

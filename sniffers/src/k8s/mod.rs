@@ -21,9 +21,11 @@ mod pod;
 mod probe;
 mod prune;
 mod quantity;
+mod readers;
 mod replicaset;
 mod rollout;
 mod roster;
+mod rules;
 mod selector;
 mod sight;
 mod story;
@@ -50,6 +52,7 @@ use crate::sniffer::{Context, SniffError, Sniffer};
 
 pub use examine::{Access, Examined, examine};
 pub use lease::LeaseName;
+pub use rules::{Rule, rules};
 
 use client::Pace;
 use connect::Connected;

@@ -8,6 +8,7 @@ mod faults;
 mod kinds;
 mod lists;
 mod objects;
+mod rbac;
 mod renewal;
 mod stall;
 
