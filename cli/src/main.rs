@@ -20,8 +20,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Arguments, Command};
 
-/// What is logged unless `TAPIO_LOG` says otherwise. The Kubernetes client repeats on every retry what tapio says once.
-const LOG: &str = "warn,kube_client=error,kube_runtime=error";
+/// What is logged unless `TAPIO_LOG` says otherwise. The Kubernetes client calls an error, each time, what tapio
+/// recovers from or says once.
+const LOG: &str = "warn,kube_client=off,kube_runtime=off";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
