@@ -88,6 +88,7 @@ fn backs_off(window: &Window<'_>, container: &ContainerView<'_>) -> bool {
     window.own().facts().any(|(at, fact)| {
         matches!(fact, Fact::Event(event) if &*event.reason == "BackOff"
             && window.now().since(*at) <= TERMINATION_REACH
+            && !event.history
             && event.message.contains("restarting failed container")
             && event.container.as_deref() == Some(container.key()))
     })

@@ -40,6 +40,8 @@ const CRITICAL: f64 = 0.8;
 const SIGNIFICANT: f64 = 2.33;
 /// A fall by this share of the limit ends a tooth of a saw.
 const FALL: f64 = 0.12;
+/// A tooth is higher than the one before when it is by this share of the limit; teeth are never quite alike.
+const HIGHER: f64 = 0.03;
 
 /// The detector.
 pub(crate) struct Rule;
@@ -123,7 +125,7 @@ fn tooth(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
         }
         peak = peak.max(*fraction);
     }
-    if peak <= earlier {
+    if peak <= earlier + HIGHER {
         Vec::new()
     } else {
         points[start..].to_vec()
