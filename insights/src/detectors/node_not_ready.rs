@@ -7,8 +7,8 @@
 //! renewed its lease for 40 to 50 s: the machine, its network or its kubelet is gone. `False` is written by the kubelet itself,
 //! which says why: the container runtime, the network plugin, or a shutdown.
 //!
-//! **Thresholds.** Not ready: at once when it is `Unknown`, after 15 s when the kubelet says so itself (a node that starts is
-//! not ready for a moment). Flapping: more than two changes within 15 minutes. Critical; flapping is a warning while it is
+//! **Thresholds.** Not ready: at once when it is `Unknown`, after 15 s when the kubelet says so itself; a node that tapio has
+//! not yet seen ready has two minutes, as one that joins has to set up its network first. Flapping: more than two changes within 15 minutes. Critical; flapping is a warning while it is
 //! ready. What ails the node's pods meanwhile is counted with this insight and not said on its own.
 //!
 //! **What to do.** Look at the node. If it does not come back, let its pods go elsewhere.
@@ -25,6 +25,8 @@ use crate::phrase::{count, duration, escape};
 
 /// A kubelet that says itself that it is not ready may be starting.
 const STARTING: Duration = Duration::from_secs(15);
+/// A node that was not seen ready yet may be joining.
+const JOINING: Duration = Duration::from_secs(120);
 /// Changes of readiness within this time are counted.
 const FLAPPING: Duration = Duration::from_secs(900);
 /// More changes than this are flapping.
@@ -61,11 +63,17 @@ impl Detector for Rule {
             return Verdict::of(found.into_iter().collect());
         }
         let since = ready.since.map_or(Duration::MAX, |since| window.now().since(since));
-        if &*ready.status == "False" && since < STARTING && !flaps {
+        let grace = if was_ready(node) { STARTING } else { JOINING };
+        if &*ready.status == "False" && since < grace && !flaps {
             return Verdict::NotYet;
         }
         Verdict::of(vec![insight(window, name, node, ready, turns)])
     }
+}
+
+/// Whether it was ready at a time that tapio watched.
+fn was_ready(node: &Node) -> bool {
+    node.turns().next().is_some()
 }
 
 fn insight(window: &Window<'_>, name: &str, node: &Node, ready: &Condition, turns: usize) -> Insight {

@@ -6,10 +6,13 @@
 //! **How it is seen.** A node that is cordoned, a pod on it that a `PodDisruptionBudget` is about, and a budget that allows no
 //! eviction (`status.disruptionsAllowed` is 0).
 //!
-//! **Thresholds.** None: a cordoned node with such a pod on it is enough. Warning. A budget that allows nothing
-//! while nobody drains is not reported.
+//! **Thresholds.** A cordoned node with such a pod on it is enough, unless a pod is not healthy yet and the budget allows
+//! nothing (condition `DisruptionAllowed`) for less than two minutes: so a drain goes on, pod by pod. Warning. A budget that
+//! allows nothing while nobody drains is not reported.
 //!
 //! **What to do.** Make the missing pods healthy, or give the workload one more pod for the time of the drain.
+
+use std::time::Duration;
 
 use correlator::object::BudgetState;
 use correlator::{
@@ -22,6 +25,9 @@ use crate::kubectl::{Target, scale};
 use crate::nodes::pods_on;
 use crate::phrase::count;
 use crate::workloads::look_at;
+
+/// A pod that was evicted has this long to be made anew and become healthy.
+const REPLACED: Duration = Duration::from_secs(120);
 
 /// The detector.
 pub(crate) struct Rule;
@@ -45,6 +51,9 @@ impl Detector for Rule {
         if budget.allowed > 0 || budget.expected == 0 {
             return Verdict::Quiet;
         }
+        if is_under_way(window, budget) {
+            return Verdict::NotYet;
+        }
         let world = window.world();
         let cordoned = world.nodes().filter(|(_, node)| node.state.unschedulable);
         let held = cordoned.flat_map(|(node, _)| pods_on(world, node)).find(|pod| {
@@ -52,6 +61,14 @@ impl Detector for Rule {
         });
         Verdict::of(held.map(|pod| insight(window, name, budget, pod)).into_iter().collect())
     }
+}
+
+/// A pod was evicted a moment ago and its successor is not healthy yet.
+fn is_under_way(window: &Window<'_>, budget: &BudgetState) -> bool {
+    let mut conditions = budget.conditions.iter();
+    let since = conditions.find(|condition| &*condition.kind == "DisruptionAllowed");
+    let since = since.and_then(|condition| condition.since);
+    budget.healthy < budget.expected && since.is_some_and(|since| window.now().since(since) < REPLACED)
 }
 
 fn insight(window: &Window<'_>, name: &ObjectRef, budget: &BudgetState, pod: &Pod) -> Insight {
@@ -62,6 +79,12 @@ fn insight(window: &Window<'_>, name: &ObjectRef, budget: &BudgetState, pod: &Po
             "it needs {} and only {} healthy, so none may be evicted",
             count(budget.needed as usize, "healthy pod"),
             are(budget.healthy)
+        )
+    } else if budget.healthy < budget.expected {
+        format!(
+            "it needs {}, which is as many as are healthy of its {}, so none may be evicted",
+            count(budget.needed as usize, "healthy pod"),
+            budget.expected
         )
     } else {
         format!(
