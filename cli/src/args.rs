@@ -42,6 +42,14 @@ pub(crate) struct Sniff {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "k8s_only", "ebpf_only", "duration"])]
     pub(crate) replay: Option<PathBuf>,
 
+    /// Judge what `kubectl get -o json` or `-o yaml` wrote, as of that moment: a file, a folder of them, or - for stdin
+    #[arg(
+        long,
+        value_name = "PATH",
+        conflicts_with_all = ["replay", "record", "k8s_only", "ebpf_only", "duration", "kubeconfig"]
+    )]
+    pub(crate) k8s_dump: Option<PathBuf>,
+
     /// Write everything that was seen to a new recording
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 mod args;
 mod doctor;
+mod dump;
 mod explain;
 mod notices;
 mod output;

@@ -7,6 +7,7 @@ use std::path::Path;
 use correlator::{Fact, Stats};
 use insights::escape;
 use sniffers::Sniffer;
+use sniffers::k8s::dump::Dump;
 use sniffers::recording::{Header, Losses, RecordingError};
 
 use crate::output::glyphs::{Glyphs, from_environment};
@@ -46,6 +47,35 @@ impl Notices {
             "{} recorded on {node} (Linux {kernel}) from {} by tapio {version}\n",
             self.glyphs.good, header.started
         );
+    }
+
+    /// What a dump holds, of what moment it is, and what of it was not read.
+    pub(crate) fn dump(&self, dump: &Dump) {
+        let listed = |kinds: &BTreeMap<String, usize>| {
+            let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+            escape(&kinds.join(", "), LONGEST)
+        };
+        eprintln!(
+            "{} dump of {}, its newest time: {}",
+            self.glyphs.good,
+            dump.at,
+            listed(&dump.read)
+        );
+        if !dump.unknown.is_empty() {
+            eprintln!(
+                "{} not read, as tapio does not watch them: {}",
+                self.glyphs.bad,
+                listed(&dump.unknown)
+            );
+        }
+        for object in &dump.unreadable {
+            eprintln!("{} not readable: {}", self.glyphs.bad, escape(object, LONGEST));
+        }
+        if dump.unreadable_count > dump.unreadable.len() {
+            let more = dump.unreadable_count - dump.unreadable.len();
+            eprintln!("{} and {more} more that are not readable", self.glyphs.bad);
+        }
+        eprintln!("What only the kernel sees (connects, DNS, memory) is not in a dump.\n");
     }
 
     /// Something is not watched, or is again.

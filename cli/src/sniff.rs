@@ -1,4 +1,4 @@
-//! `tapio sniff`: live from this machine, or from a recording.
+//! `tapio sniff`: live from this machine, or from a recording or dump.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,6 +14,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Sniff;
+use crate::dump;
 use crate::notices::Notices;
 use crate::output;
 use crate::scope::Scope;
@@ -38,9 +39,10 @@ pub(crate) fn run(sniff: &Sniff) -> Result<ExitCode> {
         context: sniff.context.clone(),
     };
     let session = Session::new(sniff.batch_size, output::writer(sniff.output, sniff.color), scope);
-    let (stats, worst) = match &sniff.replay {
-        Some(path) => replayed(path, session)?,
-        None => live(sniff, session)?,
+    let (stats, worst) = match (&sniff.replay, &sniff.k8s_dump) {
+        (Some(path), _) => replayed(path, session)?,
+        (None, Some(path)) => dump::run(path, session)?,
+        (None, None) => live(sniff, session)?,
     };
     Notices::new().stats(&stats);
     let bound = sniff.fail_on.map(Severity::from);

@@ -41,6 +41,7 @@ fn unknown_flags_and_values_are_usage_errors() {
         (&["sniff", "--duration", "5"], "with its unit"),
         (&["sniff", "--ebpf-only", "--k8s-only"], "cannot be used with"),
         (&["sniff", "--replay", "x", "--record", "y"], "cannot be used with"),
+        (&["sniff", "--k8s-dump", "x", "--replay", "y"], "cannot be used with"),
         (&["sniff", "-A", "-n", "shop"], "cannot be used with"),
         (&["sniff", "--recrod", "y"], "--record"),
         (&["sniff", "--leader-elect", "tapio"], "such as monitoring/tapio"),

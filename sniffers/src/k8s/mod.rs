@@ -8,6 +8,7 @@ mod client;
 mod connect;
 mod container;
 mod deployment;
+pub mod dump;
 mod event;
 mod examine;
 mod gap;
