@@ -8,7 +8,8 @@ use correlator::{
     Window, World,
 };
 
-use crate::kubectl::{Target, rollout_history, rollout_undo};
+use crate::advice;
+use crate::kubectl::{Target, rollout_history, rollout_undo, set_image};
 use crate::phrase::{duration, escape};
 
 /// A change this long before the first evidence may have caused it.
@@ -117,6 +118,30 @@ pub(crate) fn go_back(name: &ObjectRef, rollout: &Rollout, now: Timestamp) -> Op
         undo: to(rollout.revision),
         verify: "the new pods become ready and the trouble does not come back".to_owned(),
     })
+}
+
+/// Back to the image before, when the image that the pod names came with its workload's last rollout.
+pub(crate) fn image_before(world: &World, pod: &PodIdentity, container: &str, image: &str) -> Option<Remedy> {
+    let (_, workload) = workload_of(world, pod)?;
+    let rollout = workload.rollout.as_ref()?;
+    let is_it = |change: &&Change| &*change.container == container && change.field == Field::Image;
+    let change = rollout.changes.iter().find(is_it)?;
+    let before = change.before.as_deref()?;
+    if change.after.as_deref() != Some(image) {
+        return None;
+    }
+    let target = Target::owner(pod)?;
+    let (number, previous) = (rollout.revision, rollout.previous);
+    advice::change(
+        &format!("Go back to the image {}", escape(before, 200)),
+        &format!(
+            "revision {number} changed it; revision {previous} ran with {}",
+            escape(before, 200)
+        ),
+        set_image(&target, container, before),
+        set_image(&target, container, image),
+        "kubectl rollout status says that the rollout is complete",
+    )
 }
 
 /// A detector whose insights about pods tell what changed before, and that suspects a wave of its own kind last of all.

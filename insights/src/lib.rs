@@ -2,17 +2,23 @@
 //!
 //! Like the engine they run in, detectors are pure functions of what was seen.
 
+mod advice;
+mod capacity;
 mod changes;
 mod destination;
 mod ends;
 mod exit_status;
 mod forecast;
 pub mod kubectl;
+mod messages;
 mod nodes;
 mod peers;
 mod phrase;
 mod rates;
+mod rejected;
 mod remedies;
+mod standing;
+mod suspects;
 mod trend;
 mod workloads;
 

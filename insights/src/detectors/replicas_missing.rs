@@ -3,7 +3,8 @@
 //! **Why it matters.** It serves with less than it was given, and the next loss of a pod may be one too many.
 //!
 //! **How it is seen.** The counts of `StatefulSet`, `DaemonSet` and Deployment, and the readiness of their pods. Where an
-//! insight about the rollout or one of the pods is open, that one tells the cause, and this one stays silent.
+//! insight about the rollout or one of the pods is open, or the API server refuses the pods, that tells the cause, and this one
+//! stays silent.
 //!
 //! **Thresholds.** Five minutes since the last of the missing pods stopped being ready. Warning; critical when none is ready.
 //!
@@ -18,6 +19,7 @@ use correlator::{
 
 use crate::kubectl::list;
 use crate::phrase::count;
+use crate::rejected;
 use crate::workloads::{is_explained, is_ready, look_at, pods_of, unready_since, why_unready};
 
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -45,7 +47,10 @@ impl Detector for Rule {
         };
         let keeps_pods = matches!(&*name.kind, "Deployment" | "StatefulSet" | "DaemonSet");
         let wanted = workload.wanted.unwrap_or(0);
-        if !keeps_pods || !workload.observed || workload.ready >= wanted || is_explained(window, name, self.id()) {
+        if !keeps_pods || !workload.observed || workload.ready >= wanted {
+            return Verdict::Quiet;
+        }
+        if is_explained(window, name, self.id()) || rejected::of(window).is_some() {
             return Verdict::Quiet;
         }
         let unready: Vec<&Pod> = pods_of(window.world(), name).filter(|pod| !is_ready(pod)).collect();

@@ -4,6 +4,9 @@
 mod changes;
 mod files;
 mod fires;
+mod rejected;
 mod services;
 mod stage;
+mod starting;
 mod stays_silent;
+mod unscheduled;

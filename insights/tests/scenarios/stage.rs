@@ -54,3 +54,9 @@ pub(crate) fn only<'a>(said: &'a [Insight], id: &str) -> &'a Insight {
     assert_eq!(found.len(), 1, "{id} among {:?}", opened(said));
     found[0]
 }
+
+/// The commands of all remedies, in order.
+pub(crate) fn commands(insight: &Insight) -> Vec<&str> {
+    let commands = insight.remedies.iter().flat_map(|remedy| &remedy.commands);
+    commands.map(String::as_str).collect()
+}
