@@ -20,6 +20,7 @@ mod remedies;
 mod standing;
 mod suspects;
 mod trend;
+mod waits_for;
 mod workloads;
 
 pub use kubectl::{Kubectl, quote};

@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use correlator::{
-    Condition, ContainerState, ContainerStatus, Fact, KubeEvent, Pod, PodIdentity, Severity, Timestamp, Window, World,
+    Condition, ContainerRole, ContainerState, ContainerStatus, Fact, KubeEvent, Pod, PodIdentity, Severity, Timestamp,
+    Window, World,
 };
 
 use crate::changes;
@@ -152,6 +153,21 @@ pub(crate) fn events<'a>(window: &Window<'a>) -> impl Iterator<Item = (Timestamp
         Fact::Event(event) => Some((*at, event)),
         _ => None,
     })
+}
+
+/// The first init container that has not completed: what comes after it waits for it.
+pub(crate) fn init_under_way(pod: &Pod) -> Option<&ContainerState> {
+    let inits = pod
+        .state
+        .containers
+        .iter()
+        .filter(|container| container.role == ContainerRole::Init);
+    let mut open = inits.filter(|container| !is_done(container));
+    open.next()
+}
+
+fn is_done(container: &ContainerState) -> bool {
+    matches!(&container.status, ContainerStatus::Terminated(end) if end.exit_code == 0)
 }
 
 /// Critical when the pod's workload has no pod left that is available, else a warning.

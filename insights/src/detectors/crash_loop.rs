@@ -13,7 +13,7 @@
 //!
 //! **Thresholds.** Two ends within ten minutes of a container that is restarted; one that the kubelet holds back
 //! (`CrashLoopBackOff` or a `BackOff` event); or, when tapio came in the middle, one end and a restart count that means two in ten
-//! minutes over the pod's life. While the API server has not named the containers of a pod, three failed ends. Warning; critical from three ends on or in back-off.
+//! minutes over the pod's life. Init containers are told by `init-stuck`. While the API server has not named the containers of a pod, three failed ends. Warning; critical from three ends on or in back-off.
 //!
 //! **What to do.** Read the log of the run that ended, then mend the cause.
 
@@ -65,11 +65,12 @@ impl Detector for Rule {
 fn named(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
     let state = container.state?;
     let pod = window.pod()?;
-    if &*pod.state.restart_policy == "Never" || pod.state.deleted.is_some() {
+    let is_init = state.role == ContainerRole::Init;
+    if &*pod.state.restart_policy == "Never" || pod.state.deleted.is_some() || is_init {
         return None;
     }
     let ends = ends::of(window.now(), container, TERMINATION_REACH);
-    let restarts_always = &*pod.state.restart_policy == "Always" && state.role != ContainerRole::Init;
+    let restarts_always = &*pod.state.restart_policy == "Always";
     let is_failure = |end: &&End<'_>| end.code != 0 || restarts_always || state.role == ContainerRole::Sidecar;
     let failed = ends.iter().filter(is_failure).count();
     let waits = state.restarts >= 1 && (is_in_back_off(state) || backs_off(window, container));

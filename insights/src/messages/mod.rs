@@ -7,6 +7,7 @@
 pub(crate) mod admission;
 pub(crate) mod image;
 pub(crate) mod mount;
+pub(crate) mod probe;
 pub(crate) mod reference;
 pub(crate) mod sandbox;
 pub(crate) mod scheduling;

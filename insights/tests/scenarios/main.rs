@@ -4,6 +4,7 @@
 mod changes;
 mod files;
 mod fires;
+mod ready;
 mod rejected;
 mod services;
 mod stage;
