@@ -35,7 +35,7 @@ pub enum Fact {
     ObjectDeleted,
     /// A Kubernetes Event object, or a repeat of it.
     Event(KubeEvent),
-    /// A DNS query that failed.
+    /// A DNS query that failed, or the good answer (`NOERROR`) that a search for a name ended with.
     Dns(Box<DnsAnswer>),
     /// Something is not being watched.
     Blind(Gap),
@@ -145,7 +145,7 @@ pub struct DnsAnswer {
     pub name: Arc<str>,
     /// The type asked for: `A`, `AAAA`, `TYPE65280`.
     pub qtype: Arc<str>,
-    /// `NXDOMAIN`, `SERVFAIL`, ...; `None` when no answer came within 5 s.
+    /// `NOERROR`, `NXDOMAIN`, `SERVFAIL`, ...; `None` when no answer came within 5 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rcode: Option<Arc<str>>,
     /// From the query to the answer, or to the end of waiting.

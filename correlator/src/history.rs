@@ -11,7 +11,8 @@ use crate::time::Timestamp;
 
 /// Most signals a history keeps; more come only from a broken source.
 const MAX_SIGNALS: usize = 64;
-/// Most facts a history keeps; the oldest goes first.
+/// Most facts a history keeps; the oldest DNS answer goes first, and the oldest fact where there is none: lookups are many
+/// and must not push out how a container ended.
 const MAX_FACTS: usize = 128;
 /// Most failed spans a signal keeps; the oldest goes first.
 const MAX_FAILURES: usize = 256;
@@ -77,13 +78,21 @@ impl History {
                 },
             ),
             Body::Fact(fact) => {
-                insert_in_time(&mut self.facts, (at, fact), |(at, _)| *at, MAX_FACTS);
+                self.state(at, fact);
                 true
             }
         };
         self.first = Some(self.first.map_or(at, |first| first.min(at)));
         self.last = Some(self.last.map_or(at, |last| last.max(at)));
         kept
+    }
+
+    fn state(&mut self, at: Timestamp, fact: Fact) {
+        insert_in_time(&mut self.facts, (at, fact), |(at, _)| *at, usize::MAX);
+        if self.facts.len() > MAX_FACTS {
+            let answer = self.facts.iter().position(|(_, fact)| matches!(fact, Fact::Dns(_)));
+            self.facts.remove(answer.unwrap_or(0));
+        }
     }
 
     fn sample(&mut self, signal: Signal, at: Timestamp, value: f64) -> bool {
@@ -202,6 +211,7 @@ pub(crate) fn insert_in_time<T>(queue: &mut VecDeque<T>, item: T, time: impl Fn(
 mod tests {
     use super::*;
     use crate::event::signals;
+    use crate::fact::{DnsAnswer, Transport};
     use crate::identity::Subject;
 
     fn span(second: u64, outcome: Outcome) -> Event {
@@ -239,6 +249,32 @@ mod tests {
         let failed = &history.spans(&signals::TCP_CONNECT).expect("spans").failed;
         assert_eq!(failed.len(), MAX_FAILURES);
         assert_eq!(failed.back().map(|f| f.at), Some(Timestamp::from_secs(9_999)));
+    }
+
+    #[test]
+    fn lookups_do_not_push_out_how_a_container_ended() {
+        let mut history = History::default();
+        let fact = |second, fact| Event {
+            body: Body::Fact(fact),
+            ..span(second, Outcome::Ok)
+        };
+        history.add(fact(0, Fact::PodDeleted));
+        for second in 1..1_000 {
+            let answer = DnsAnswer {
+                name: "db".into(),
+                qtype: "A".into(),
+                rcode: None,
+                took: Duration::ZERO,
+                resolver: Peer {
+                    address: [10, 96, 0, 10].into(),
+                    port: 53,
+                },
+                transport: Transport::Udp,
+            };
+            history.add(fact(second, Fact::Dns(Box::new(answer))));
+        }
+        let times: Vec<u64> = history.facts().map(|(at, _)| at.as_secs()).collect();
+        assert_eq!((times.len(), times[0], times[1]), (MAX_FACTS, 0, 1_000 - 127));
     }
 
     #[test]
