@@ -1,7 +1,8 @@
 //! DNS queries as the asking side sees them: how long the answer took and what it says, over UDP and TCP.
 //!
-//! Feeds `dns.query` (spans: answered or timed out after 5 s), `dns.answer` (a fact for each failure, at most one a name
-//! and second), and counts once a second: `dns.queries:<type>`, `dns.responses:<code>`, `dns.timeouts`, `dns.retries`,
+//! Feeds `dns.query` (spans: answered or timed out after 5 s), `dns.answer` (a fact for each failure, and for the good
+//! answers that a name with the same first label was missing up to 5 to 10 s before, at most one a name and second), and
+//! counts once a second: `dns.queries:<type>`, `dns.responses:<code>`, `dns.timeouts`, `dns.retries`,
 //! `dns.malformed:<reason>` and answers that were late, unmatched, truncated (TC) or not read. Port 53 only; queries over
 //! TCP are read where one whole message is in one segment, answers where one begins in a segment.
 //!
@@ -13,6 +14,7 @@ pub mod code;
 pub mod message;
 pub mod name;
 mod reader;
+mod search;
 mod tally;
 mod waiting;
 
@@ -24,7 +26,7 @@ use crate::record::{BadRecord, Header, Record};
 
 /// Span: a DNS query, to its answer or its timeout; the peer is the server.
 pub const QUERY: Signal = Signal::new("dns.query");
-/// Fact `Dns`: a query that failed.
+/// Fact `Dns`: a query that failed, or the good answer that a search for a name ended with.
 pub const ANSWER: Signal = Signal::new("dns.answer");
 
 /// The probe.

@@ -10,6 +10,7 @@ use correlator::{Body, DnsAnswer, Fact, Outcome, Peer, Transport};
 use super::code::{outcome, rcode_name, type_name};
 use super::message::Message;
 use super::name::Name;
+use super::search::{Good, Search};
 use super::tally::{Label, Tally};
 use super::waiting::{Queue, TIMEOUT_NS, Waiting};
 use super::{ANSWER, DnsRecord, LATE, PROBE, QUERY, QueryKey, REPLY, RETRY, UNMATCHED};
@@ -68,6 +69,7 @@ struct DnsReader<N> {
     notes: N,
     queue: Queue,
     tally: Tally,
+    search: Search,
     /// When the first record or tick came, nanoseconds of `CLOCK_MONOTONIC`.
     since: Option<u64>,
     /// Queries that found no room to wait.
@@ -77,6 +79,7 @@ struct DnsReader<N> {
 }
 
 /// What is known at the end of a query.
+#[derive(Clone)]
 struct End<'a> {
     ktime_ns: u64,
     task: TaskIds,
@@ -94,6 +97,7 @@ impl<N: Notes> DnsReader<N> {
             notes,
             queue: Queue::default(),
             tally: Tally::default(),
+            search: Search::default(),
             since: None,
             crowded: 0,
             unknown: 0,
@@ -176,29 +180,49 @@ impl<N: Notes> DnsReader<N> {
         self.since.is_some_and(|since| ktime_ns <= since + TIMEOUT_NS)
     }
 
-    /// A span for the query, and a fact if it failed.
+    /// A span for the query, and a fact if it failed or a search ended with it.
     fn tell(&mut self, end: &End<'_>, see: &mut dyn FnMut(Sighting)) {
-        let sighting = |signal, body| Sighting {
-            ktime_ns: end.ktime_ns,
-            task: end.task.clone(),
-            signal,
-            body,
-        };
         let outcome = end.rcode.map_or(Outcome::TimedOut, outcome);
         let (took, peer) = (end.took, Some(end.resolver.clone()));
-        see(sighting(QUERY, Body::Span { took, outcome, peer }));
-        let Some(name) = end.name.filter(|_| outcome != Outcome::Ok) else { return };
-        if self.tally.is_first(&end.task, name, end.kind, end.rcode) {
-            let answer = DnsAnswer {
-                name: name.to_string().into(),
-                qtype: type_name(end.kind).into(),
-                rcode: end.rcode.map(|rcode| rcode_name(rcode).into()),
-                took,
-                resolver: end.resolver.clone(),
-                transport: end.transport,
-            };
-            see(sighting(ANSWER, Body::Fact(Fact::Dns(Box::new(answer)))));
+        see(Sighting {
+            ktime_ns: end.ktime_ns,
+            task: end.task.clone(),
+            signal: QUERY,
+            body: Body::Span { took, outcome, peer },
+        });
+        let Some(name) = end.name else { return };
+        let earlier = match outcome {
+            Outcome::Ok if !self.search.answered(&end.task, name, end.good()) => return,
+            Outcome::NameMissing => self.search.missed(&end.task, name),
+            _ => None,
+        };
+        self.state(end, name, see);
+        if let Some(good) = earlier {
+            let (kind, took) = (good.kind, Duration::from_nanos(good.took_ns));
+            let rcode = Some(0);
+            self.state(&End { kind, rcode, took, ..end.clone() }, name, see);
         }
+    }
+
+    /// A fact, unless it was told within the second.
+    fn state(&mut self, end: &End<'_>, name: &Name, see: &mut dyn FnMut(Sighting)) {
+        if !self.tally.is_first(&end.task, name, end.kind, end.rcode) {
+            return;
+        }
+        let answer = DnsAnswer {
+            name: name.to_string().into(),
+            qtype: type_name(end.kind).into(),
+            rcode: end.rcode.map(|rcode| rcode_name(rcode).into()),
+            took: end.took,
+            resolver: end.resolver.clone(),
+            transport: end.transport,
+        };
+        see(Sighting {
+            ktime_ns: end.ktime_ns,
+            task: end.task.clone(),
+            signal: ANSWER,
+            body: Body::Fact(Fact::Dns(Box::new(answer))),
+        });
     }
 
     /// What becomes of a query whose time is over.
@@ -244,6 +268,7 @@ impl<N: Notes> Reader for DnsReader<N> {
         while let Some((key, waiting)) = self.queue.take_due(ktime_ns) {
             self.time_out(ktime_ns, key, waiting, see);
         }
+        self.search.tick(ktime_ns);
         self.tally.tell(ktime_ns, see);
     }
 
@@ -252,7 +277,18 @@ impl<N: Notes> Reader for DnsReader<N> {
             ("too many queries wait", std::mem::take(&mut self.crowded)),
             ("end of a query not seen", std::mem::take(&mut self.unknown)),
             ("too many counters", self.tally.take_lost()),
+            ("too many names in a search", self.search.take_lost()),
         ]
+    }
+}
+
+impl End<'_> {
+    fn good(&self) -> Good {
+        let took_ns = u64::try_from(self.took.as_nanos()).unwrap_or(u64::MAX);
+        Good {
+            kind: self.kind,
+            took_ns,
+        }
     }
 }
 

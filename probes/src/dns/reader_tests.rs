@@ -251,3 +251,18 @@ fn fault_6_a_record_that_promises_more_than_it_holds_is_refused() {
     run.tick(LATER);
     assert!(run.seen.is_empty());
 }
+
+#[test]
+fn a_search_that_ends_well_is_told_with_its_last_name() {
+    let mut run = Run::new();
+    for (cookie, rcode) in [(1, 0), (2, 3), (3, 0), (4, 0)] {
+        run.ask(cookie, 5, if cookie == 4 { b"web" } else { b"db" });
+        run.answer(cookie, rcode, if cookie == 4 { b"web" } else { b"db" });
+    }
+    assert_eq!(run.facts(), ["db A NXDOMAIN", "db A NOERROR"]);
+    run.tick(LATER);
+    run.tick(2 * LATER);
+    run.ask(5, 2 * LATER, b"db");
+    run.answer(5, 0, b"db");
+    assert_eq!(run.facts().len(), 2);
+}

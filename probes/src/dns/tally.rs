@@ -57,9 +57,9 @@ impl Label {
 }
 
 /// The cgroups, and the process where these say nothing, as both are the root.
-type Owner = (u64, u64, u32);
+pub(super) type Owner = (u64, u64, u32);
 
-fn owner(task: &TaskIds) -> Owner {
+pub(super) fn owner(task: &TaskIds) -> Owner {
     let rooted = task.unified <= 1 && task.memory <= 1;
     (task.unified, task.memory, if rooted { task.pid } else { 0 })
 }
@@ -88,7 +88,7 @@ impl Tally {
         }
     }
 
-    /// True for the first failure of this name, type and code of an owner within the second; else it is counted.
+    /// True for the first end of this name, type and code of an owner within the second; else it is counted.
     pub(super) fn is_first(&mut self, task: &TaskIds, name: &Name, kind: u16, rcode: Option<u16>) -> bool {
         let name = name.wire().to_ascii_lowercase().into_boxed_slice();
         let is_first = self.names.len() < NAMES_MAX && self.names.insert((owner(task), name, kind, rcode));
