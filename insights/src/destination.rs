@@ -71,16 +71,33 @@ fn why_pod_refuses(pod: &Pod, port: u16) -> String {
 }
 
 fn why_service_refuses(world: &World, name: &ObjectRef, service: &ServiceState, port: u16) -> String {
-    let Some(service_port) = service.port(port) else {
+    why_leads_nowhere(world, name, service, port).unwrap_or_else(|| {
+        let ready: Vec<&Endpoint> = ready(world, name).collect();
+        service
+            .port(port)
+            .map_or_else(String::new, |port| why_ready_ones_refuse(world, name, port, &ready))
+    })
+}
+
+/// Why a port of a Service leads to no pod, when it does not: there is no such port, or nothing behind it is ready.
+pub(crate) fn why_leads_nowhere(world: &World, name: &ObjectRef, service: &ServiceState, port: u16) -> Option<String> {
+    if service.port(port).is_none() {
         let ports: Vec<String> = service.ports.iter().map(|port| port.port.to_string()).collect();
-        return format!("{name} has no port {port}; its ports are {}", ports.join(", "));
-    };
-    let endpoints: Vec<&Endpoint> = world.endpoints_of(name).flat_map(|slice| &slice.endpoints).collect();
-    let ready: Vec<&Endpoint> = endpoints.iter().copied().filter(|endpoint| endpoint.ready).collect();
-    if ready.is_empty() {
-        return why_nothing_is_ready(world, name, service, &endpoints);
+        return Some(format!("{name} has no port {port}; its ports are {}", ports.join(", ")));
     }
-    why_ready_ones_refuse(world, name, service_port, &ready)
+    if ready(world, name).next().is_some() {
+        return None;
+    }
+    let endpoints: Vec<&Endpoint> = world.endpoints_of(name).flat_map(|slice| &slice.endpoints).collect();
+    Some(why_nothing_is_ready(world, name, service, &endpoints))
+}
+
+/// The endpoints of a Service that take traffic.
+pub(crate) fn ready<'a>(world: &'a World, name: &ObjectRef) -> impl Iterator<Item = &'a Endpoint> {
+    world
+        .endpoints_of(name)
+        .flat_map(|slice| &slice.endpoints)
+        .filter(|endpoint| endpoint.ready)
 }
 
 /// Why a Service has no ready endpoint.
@@ -139,7 +156,7 @@ fn why_ready_ones_refuse(world: &World, name: &ObjectRef, port: &ServicePort, re
 }
 
 /// The port of the pods that a Service port leads to, as its slices say.
-fn target(world: &World, name: &ObjectRef, port: &ServicePort) -> Option<u16> {
+pub(crate) fn target(world: &World, name: &ObjectRef, port: &ServicePort) -> Option<u16> {
     let ports = world.endpoints_of(name).flat_map(|slice| &slice.ports);
     let told = ports
         .filter(|(name, _)| *name == port.name)
@@ -151,10 +168,24 @@ fn target(world: &World, name: &ObjectRef, port: &ServicePort) -> Option<u16> {
     })
 }
 
-fn selected<'a>(world: &'a World, name: &'a ObjectRef, service: &'a ServiceState) -> impl Iterator<Item = &'a Pod> {
+/// The pods that a Service selects.
+pub(crate) fn selected<'a>(
+    world: &'a World,
+    name: &'a ObjectRef,
+    service: &'a ServiceState,
+) -> impl Iterator<Item = &'a Pod> {
+    selected_ever(world, name, service).filter(|pod| pod.exists())
+}
+
+/// The pods that a Service selects, and those that it did before they went.
+pub(crate) fn selected_ever<'a>(
+    world: &'a World,
+    name: &'a ObjectRef,
+    service: &'a ServiceState,
+) -> impl Iterator<Item = &'a Pod> {
     world.pods().filter(|pod| {
         let has = |(key, value): (&Arc<str>, &Arc<str>)| pod.state.labels.get(key) == Some(value);
-        pod.exists() && pod.identity.namespace.as_ref() == Some(&name.namespace) && service.selector.iter().all(has)
+        pod.identity.namespace.as_ref() == Some(&name.namespace) && service.selector.iter().all(has)
     })
 }
 

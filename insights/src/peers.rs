@@ -1,6 +1,6 @@
 //! The other side of a connection: whose address it is, and how to look at it.
 
-use correlator::{Peer, Remedy, Risk, Timestamp, World};
+use correlator::{Culprit, Peer, Pod, Remedy, Risk, Timestamp, World};
 
 use crate::destination::{self, Destination, behind};
 use crate::kubectl::{Kubectl, on_object, on_pod};
@@ -29,8 +29,31 @@ pub(crate) fn standing(world: &World, peer: &Peer, at: Timestamp) -> Vec<String>
     }
 }
 
-/// Read-only: what stands behind the peer. `None` for the container's own loopback addresses.
-pub(crate) fn look(world: &World, peer: &Peer, at: Timestamp) -> Option<Remedy> {
+/// Pods behind a Service that are suspected by name.
+const SUSPECTS: usize = 8;
+
+/// What may be at the root of it when the peer does not answer: the Service, and the pods behind it.
+pub(crate) fn suspects(world: &World, peer: &Peer, at: Timestamp) -> Vec<Culprit> {
+    let of = |pod: &Pod| Culprit::Pod(pod.identity.uid.clone());
+    match behind(world, peer.address, at) {
+        Destination::Pod(pod) => vec![of(pod)],
+        Destination::Service(name, service) if service.selector.is_empty() => vec![Culprit::Object(name.clone())],
+        Destination::Service(name, service) => {
+            let pods = destination::selected(world, name, service).take(SUSPECTS);
+            [Culprit::Object(name.clone())]
+                .into_iter()
+                .chain(pods.map(of))
+                .collect()
+        }
+        Destination::Itself | Destination::Unknown => Vec::new(),
+    }
+}
+
+/// Why a refusal makes one look at the peer.
+pub(crate) const REFUSAL: &str = "a refusal comes from a machine that is there; the process that should listen is not";
+
+/// Read-only: what stands behind the peer, and why that is worth a look. `None` for the container's own loopback addresses.
+pub(crate) fn look(world: &World, peer: &Peer, at: Timestamp, why: &str) -> Option<Remedy> {
     let commands: Vec<Kubectl> = match behind(world, peer.address, at) {
         Destination::Pod(pod) => {
             let logs =
@@ -55,12 +78,12 @@ pub(crate) fn look(world: &World, peer: &Peer, at: Timestamp) -> Option<Remedy> 
     };
     Some(Remedy {
         title: format!("Look at what stands behind {peer}"),
-        why: "a refusal comes from a machine that is there; the process that should listen is not".to_owned(),
+        why: why.to_owned(),
         risk: Risk::None,
         impact: "none, read-only".to_owned(),
         needs: None,
         commands: commands.iter().map(Kubectl::to_string).collect(),
         undo: None,
-        verify: "the container that should listen is running, ready and names that port".to_owned(),
+        verify: "the container that should answer is running, ready and names that port".to_owned(),
     })
 }

@@ -38,6 +38,12 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{plural}")
 }
 
+/// A share of one: `0.4 %`, `12 %`.
+pub(crate) fn percent(share: f64) -> String {
+    let digits = usize::from(share < 0.095 && share > 0.0);
+    format!("{:.digits$} %", share * 100.0)
+}
+
 /// Text from outside, made harmless for a terminal: control characters (C0, DEL, C1), bidirectional overrides, zero-width
 /// and line separators are written as `\u{..}`; at most `most` characters are kept.
 pub fn escape(text: &str, most: usize) -> String {
@@ -82,6 +88,14 @@ mod tests {
         for (seconds, text) in [(0.34, "340 ms"), (12.0, "12 s"), (195.0, "3m15s"), (7500.0, "2h05m")] {
             assert_eq!(duration(Duration::from_secs_f64(seconds)), text);
         }
+    }
+
+    #[test]
+    fn small_shares_have_a_digit_more() {
+        assert_eq!(
+            [0.004, 0.08, 0.12, 1.0, 0.0].map(percent),
+            ["0.4 %", "8.0 %", "12 %", "100 %", "0 %"]
+        );
     }
 
     #[test]

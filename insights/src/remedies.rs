@@ -4,7 +4,7 @@ use correlator::{PodIdentity, Remedy, Risk};
 use serde_json::json;
 
 use crate::ends::Cause;
-use crate::kubectl::{self, Resources, Target, is_label, on_pod};
+use crate::kubectl::{self, Kubectl, Resources, Target, is_label, on_pod};
 use crate::phrase::{bytes, quantity};
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -31,6 +31,42 @@ pub(crate) fn look(pod: &PodIdentity, why: &str) -> Remedy {
         undo: None,
         verify: "the last lines before the end name the reason, or show that there was none".to_owned(),
     }
+}
+
+/// Read-only: what a node runs for all its pods. `None` without a node, or when that can be no node's name.
+pub(crate) fn look_at_node(node: Option<&str>) -> Option<Remedy> {
+    let node = node.filter(|node| node.split('.').all(is_label))?;
+    let field = format!("--field-selector=spec.nodeName={node}");
+    let pods = Kubectl::new(&["get", "pods", "--namespace=kube-system", "--output=wide"]).arg(field);
+    Some(Remedy {
+        title: format!("Look at what serves the pods of {node}"),
+        why: "kube-proxy, the network plugin and the DNS cache of a node stand between its pods and everything else"
+            .to_owned(),
+        risk: Risk::None,
+        impact: "none, read-only".to_owned(),
+        needs: None,
+        commands: vec![
+            Kubectl::new(&["describe", "node"]).arg(node).to_string(),
+            pods.to_string(),
+        ],
+        undo: None,
+        verify: "all of them are running and ready, and none was restarted lately".to_owned(),
+    })
+}
+
+/// Read-only: how a pod ended. `None` while its names are unknown.
+pub(crate) fn look_at_end(pod: &PodIdentity) -> Option<Remedy> {
+    let describe = on_pod(&["describe", "pod"], pod)?;
+    Some(Remedy {
+        title: format!("See how {} ended", pod.pod_label()),
+        why: "what ends without closing its connections resets them".to_owned(),
+        risk: Risk::None,
+        impact: "none, read-only".to_owned(),
+        needs: Some("that the pod is still there; one that was replaced is not".to_owned()),
+        commands: vec![describe.to_string()],
+        undo: None,
+        verify: "it ends by itself within its grace period, after it closed its connections".to_owned(),
+    })
 }
 
 /// What a memory limit should be after `peak` bytes were needed under `limit`: max(peak x 1.2, peak + 100 MiB), rounded

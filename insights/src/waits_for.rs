@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use correlator::{ContainerView, Culprit, DnsAnswer, Fact, Failure, Outcome, Peer, Remedy, Timestamp, World, signals};
 
-use crate::destination::{Destination, behind};
 use crate::peers;
 use crate::phrase::escape;
 
@@ -80,18 +79,7 @@ impl Wait<'_> {
     /// What may be at the root of it.
     pub(crate) fn suspects(&self, world: &World) -> Vec<Culprit> {
         match self {
-            Self::Peer(failure, peer) => match behind(world, peer.address, failure.at) {
-                Destination::Service(name, _) => {
-                    let endpoints = world.endpoints_of(name).flat_map(|slice| &slice.endpoints);
-                    let pods = endpoints.filter_map(|endpoint| endpoint.pod.clone()).map(Culprit::Pod);
-                    [Culprit::Object(name.clone())]
-                        .into_iter()
-                        .chain(pods.take(16))
-                        .collect()
-                }
-                Destination::Pod(pod) => vec![Culprit::Pod(pod.identity.uid.clone())],
-                Destination::Itself | Destination::Unknown => Vec::new(),
-            },
+            Self::Peer(failure, peer) => peers::suspects(world, peer, failure.at),
             Self::Name(answer) => vec![Culprit::Name(answer.name.clone()), Culprit::Dns],
         }
     }
@@ -99,7 +87,7 @@ impl Wait<'_> {
     /// How to look at it.
     pub(crate) fn look(&self, world: &World) -> Option<Remedy> {
         match self {
-            Self::Peer(failure, peer) => peers::look(world, peer, failure.at),
+            Self::Peer(failure, peer) => peers::look(world, peer, failure.at, "it waits for what stands there"),
             Self::Name(_) => None,
         }
     }

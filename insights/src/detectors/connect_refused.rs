@@ -105,6 +105,7 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, peer: &Peer, fail
     for says in peers::standing(world, peer, last) {
         insight = insight.because(window.now(), Source::Kubernetes, says);
     }
-    insight.remedies.extend(peers::look(world, peer, last));
+    insight.suspects = peers::suspects(world, peer, last);
+    insight.remedies.extend(peers::look(world, peer, last, peers::REFUSAL));
     insight
 }

@@ -195,7 +195,7 @@ fn insight(
         ));
     }
     if let Cause::Dependency { peer, at, .. } = &cause {
-        insight.remedies.extend(peers::look(window.world(), peer, *at));
+        insight.remedies.extend(peers::look(window.world(), peer, *at, peers::REFUSAL));
     }
     insight
         .remedies

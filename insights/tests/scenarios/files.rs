@@ -41,9 +41,11 @@ fn readable(insight: &Insight) -> String {
         .remedies
         .iter()
         .flat_map(|remedy| remedy.commands.iter().cloned());
+    let explained = insight.consequences.examples.iter().cloned();
     let lines: Vec<String> = [insight.title.clone(), insight.cause.clone()]
         .into_iter()
         .chain(evidence)
+        .chain(explained)
         .chain(commands)
         .collect();
     lines.join("\n")

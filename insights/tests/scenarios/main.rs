@@ -2,12 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 mod changes;
+mod dns;
+mod dns_down;
 mod files;
 mod fires;
+mod network;
 mod ready;
 mod rejected;
 mod services;
 mod stage;
 mod starting;
 mod stays_silent;
+mod tcp;
 mod unscheduled;

@@ -1,0 +1,123 @@
+//! # A container's connects take much longer than they did
+//!
+//! **Why it matters.** The handshake is one round trip: when it takes longer, the way got longer, packets are lost and sent
+//! again, or the other side's queue of new connections is full. Every request over a new connection is slower by as much.
+//!
+//! **How it is seen.** The kernel's time from `SYN_SENT` to `ESTABLISHED`, of the connects that succeeded; how long a connection
+//! then lives has no part in it. A SYN that is lost is sent again after one second, and again after three.
+//!
+//! **Thresholds.** The slowest 5 % of the connects of a minute take five times as long as in the minutes before and more than
+//! 20 ms: of thirty connects or more, compared with one hundred or more, after the first minute, and only when chance explains so
+//! many slow ones in less than one of 10,000 cases. Warning; critical when they take a second or more.
+//!
+//! **What to do.** Look for lost packets and full queues when it is about a second; else at where the peers run now.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use correlator::{ContainerView, Culprit, Detector, Insight, Peer, Severity, Source, Verdict, Window, signals};
+
+use crate::latency::{self, Shift};
+use crate::peers;
+use crate::phrase::duration;
+
+/// How much longer, and how long at least.
+const TIMES: f64 = 5.0;
+const LEAST: Duration = Duration::from_millis(20);
+/// After this a SYN is sent again (RFC 6298, 2.1), less what the kernel's timers and the sketch of durations are off by.
+const SENT_AGAIN: Duration = Duration::from_millis(850);
+/// Where the times were counted from.
+const LATELY: Duration = Duration::from_secs(60);
+/// Peers that are named.
+const NAMED: usize = 3;
+
+/// The detector.
+pub(crate) struct Rule;
+
+impl Detector for Rule {
+    fn id(&self) -> &'static str {
+        "connect-slow"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &["ebpf/tcp_connect", "k8s/pods", "k8s/services"]
+    }
+
+    fn detect(&self, window: &Window<'_>) -> Verdict {
+        let found = window.containers().iter().filter_map(|container| {
+            let shift = latency::shift(container, &signals::TCP_CONNECT, window.now(), TIMES, LEAST)?;
+            Some(insight(window, container, shift))
+        });
+        Verdict::of(found.collect())
+    }
+}
+
+fn insight(window: &Window<'_>, container: &ContainerView<'_>, shift: Shift) -> Insight {
+    let (now, world, subject) = (window.now(), window.world(), container.subject());
+    let is_sent_again = shift.now >= SENT_AGAIN;
+    let severity = if is_sent_again {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let title = format!(
+        "one of twenty connects of {subject} takes longer than {}",
+        duration(shift.now)
+    );
+    let cause = if is_sent_again {
+        "a SYN that is lost is sent again after one second and after three: packets are lost, or the other side's queue of new \
+         connections is full"
+    } else {
+        "no SYN had to be sent again; the way to the peers is longer, or a host on it is busy"
+    };
+    let mut insight = Insight::new("connect-slow", subject, severity, title, cause.to_owned());
+    container.key().clone_into(&mut insight.what);
+    let says = format!(
+        "before, the slowest twentieth of {} connects took {}",
+        shift.compared,
+        duration(shift.before)
+    );
+    insight = insight.because(now.minus(LATELY), Source::Kernel, says);
+    let says = format!(
+        "{} connects within a minute, the slowest twentieth took {} or longer",
+        shift.count,
+        duration(shift.now)
+    );
+    insight = insight.because(now, Source::Kernel, says);
+    let peers = peers_of(window, container);
+    let names: Vec<String> = peers
+        .iter()
+        .take(NAMED)
+        .map(|peer| peers::name(world, peer, now))
+        .collect();
+    if !names.is_empty() {
+        let more = if peers.len() > NAMED { " and others" } else { "" };
+        insight = insight.because(
+            now,
+            Source::Kernel,
+            format!("it connected to {}{more}", names.join(", ")),
+        );
+    }
+    if let [only] = &peers.into_iter().collect::<Vec<_>>()[..] {
+        insight.suspects = peers::suspects(world, only, now);
+        let why = "it is the only one that the container connects to";
+        insight.remedies.extend(peers::look(world, only, now, why));
+    }
+    insight
+        .suspects
+        .extend(container.identity.node.clone().map(Culprit::Node));
+    insight
+}
+
+/// Those that answered within the minute.
+fn peers_of<'a>(window: &Window<'_>, container: &ContainerView<'a>) -> BTreeSet<&'a Peer> {
+    let spans = container
+        .runs
+        .iter()
+        .filter_map(|run| run.history.spans(&signals::TCP_CONNECT));
+    let answered = spans.flat_map(|spans| &spans.answered);
+    answered
+        .filter(|(_, at)| window.now().since(**at) < LATELY)
+        .map(|(peer, _)| peer)
+        .collect()
+}

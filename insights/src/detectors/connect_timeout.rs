@@ -1,0 +1,156 @@
+//! # A container's connects to a peer are not answered
+//!
+//! **Why it matters.** Nobody says no, so the application waits: for its own timeout, or for more than two minutes. Requests
+//! pile up behind it.
+//!
+//! **How it is seen.** The kernel's socket state changes: a socket that goes from `SYN_SENT` to `CLOSE` with `ETIMEDOUT`,
+//! `EHOSTUNREACH` or `ENETUNREACH`, or that the application closed after a second or more of waiting, when its SYN had been sent
+//! again at least once (RFC 6298: after one second). The peer is looked up among Services and pods at the time of the connect;
+//! network policies of both sides, endpoints, pods that are gone and nodes that are not ready may explain it.
+//!
+//! **Thresholds.** Three such connects to one address and port within five minutes, the last within one minute, and none since
+//! that succeeded. Warning; critical from 20 on.
+//!
+//! **What to do.** Mend what the cause names. Without one, look for a firewall between the two: a dropped packet looks like this,
+//! a closed port does not.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use correlator::{
+    ContainerView, Detector, Failure, Insight, Outcome, Peer, Severity, Source, Timestamp, Verdict, Window, signals,
+};
+
+use crate::obstacles::{self, Obstacle};
+use crate::peers;
+use crate::phrase::{count, duration};
+
+const LEAST: usize = 3;
+const CRITICAL: usize = 20;
+const FRESH: Duration = Duration::from_secs(60);
+/// From where on a connect that its own side gave up counts.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The detector.
+pub(crate) struct Rule;
+
+impl Detector for Rule {
+    fn id(&self) -> &'static str {
+        "connect-timeout"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &[
+            "ebpf/tcp_connect",
+            "k8s/pods",
+            "k8s/nodes",
+            "k8s/services",
+            "k8s/endpointslices",
+            "k8s/networkpolicies",
+        ]
+    }
+
+    fn detect(&self, window: &Window<'_>) -> Verdict {
+        let found = window
+            .containers()
+            .iter()
+            .flat_map(|container| in_container(window, container));
+        Verdict::of(found.collect())
+    }
+}
+
+fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insight> {
+    let mut by_peer: BTreeMap<&Peer, Vec<&Failure>> = BTreeMap::new();
+    for failure in container.failures(&signals::TCP_CONNECT) {
+        if let (true, Some(peer)) = (is_unanswered(failure), &failure.peer) {
+            by_peer.entry(peer).or_default().push(failure);
+        }
+    }
+    let is_found = |(peer, failures): &(&Peer, Vec<&Failure>)| {
+        let last = failures.iter().map(|failure| failure.at).max().unwrap_or_default();
+        failures.len() >= LEAST && window.now().since(last) < FRESH && !has_answered(container, peer, last)
+    };
+    by_peer
+        .into_iter()
+        .filter(is_found)
+        .map(|(peer, failures)| insight(window, container, peer, &failures))
+        .collect()
+}
+
+fn is_unanswered(failure: &Failure) -> bool {
+    match failure.outcome {
+        Outcome::TimedOut | Outcome::Unreachable => true,
+        Outcome::Aborted => failure.took >= PATIENCE,
+        _ => false,
+    }
+}
+
+fn has_answered(container: &ContainerView<'_>, peer: &Peer, last: Timestamp) -> bool {
+    let spans = container
+        .runs
+        .iter()
+        .filter_map(|run| run.history.spans(&signals::TCP_CONNECT));
+    spans.filter_map(|spans| spans.answered.get(peer)).any(|at| *at > last)
+}
+
+fn insight(window: &Window<'_>, container: &ContainerView<'_>, peer: &Peer, failures: &[&Failure]) -> Insight {
+    let (number, world, subject) = (failures.len(), window.world(), container.subject());
+    let times = failures.iter().map(|failure| failure.at);
+    let (first, last) = (times.clone().min().unwrap_or_default(), times.max().unwrap_or_default());
+    let obstacle = window
+        .pod()
+        .and_then(|pod| obstacles::between(world, pod, peer, "TCP", last));
+    let severity = if number >= CRITICAL {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let name = peers::name(world, peer, last);
+    let unreachable = failures
+        .iter()
+        .filter(|failure| failure.outcome == Outcome::Unreachable)
+        .count();
+    let title = if unreachable == number {
+        format!("{subject} cannot reach {name}: there is no way to it")
+    } else {
+        format!("{subject} gets no answer from {name}")
+    };
+    let cause = obstacle
+        .as_ref()
+        .map_or_else(|| unexplained(number, unreachable), |obstacle| obstacle.cause.clone());
+    let mut insight = Insight::new("connect-timeout", subject, severity, title, cause);
+    insight.what = format!("{} {peer}", container.key());
+    insight.revision = number as u64;
+    let longest = failures.iter().map(|failure| failure.took).max().unwrap_or_default();
+    let says = format!(
+        "{} to {peer} without an answer, the last at {last}; the longest waited {}",
+        count(number, "connect"),
+        duration(longest)
+    );
+    insight = insight.because(first, Source::Kernel, says);
+    if let Some(obstacle) = &obstacle {
+        insight = insight.because(window.now(), Source::Kubernetes, obstacle.cause.clone());
+    }
+    for says in peers::standing(world, peer, last) {
+        insight = insight.because(window.now(), Source::Kubernetes, says);
+    }
+    insight.suspects = match &obstacle {
+        Some(Obstacle { policies, suspects, .. }) if !policies.is_empty() => suspects.clone(),
+        Some(obstacle) => [obstacle.suspects.clone(), peers::suspects(world, peer, last)].concat(),
+        None => peers::suspects(world, peer, last),
+    };
+    insight.remedies.extend(obstacle.as_ref().and_then(obstacles::look));
+    let why = "who gets no packets cannot answer; the pod's state says whether it could";
+    insight.remedies.extend(peers::look(world, peer, last, why));
+    insight
+}
+
+fn unexplained(number: usize, unreachable: usize) -> String {
+    if unreachable == number {
+        return "a router or the node itself says that there is no way to that address (EHOSTUNREACH or ENETUNREACH)"
+            .to_owned();
+    }
+    "its SYNs are not answered; nothing that tapio knows of explains it, so they are dropped on the way (a firewall, a \
+     security group, the network plugin) or the host is down"
+        .to_owned()
+}

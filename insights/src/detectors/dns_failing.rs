@@ -1,0 +1,215 @@
+//! # A DNS server answers a container that it cannot or will not answer
+//!
+//! **Why it matters.** The name may well exist, but the application is told that nobody could find out. It gives up or tries
+//! again, and fails for a reason that its own log rarely names.
+//!
+//! **How it is seen.** The response codes of the answers to the container's queries: `SERVFAIL`, `REFUSED`, `FORMERR`, `NOTIMP`
+//! and `NOTAUTH` (RFC 1035, 4.1.1; RFC 8914 says what may be behind them). The servers that were asked, the names that failed
+//! and the other pods tell one broken server, one broken domain and one broken pod apart.
+//!
+//! **Thresholds.** Five such answers within a minute. Critical from 5 % of all answers on. Below that a warning from 1 % on,
+//! when the share has risen against the four minutes before: a binomial CUSUM over windows of ten seconds, judged after two
+//! minutes. When at least three other pods fail at the same time this waits up to 20 s for `dns-down`.
+//!
+//! **What to do.** `SERVFAIL` is most often the DNS server's own upstream: read its log. `REFUSED` means that this server does
+//! not serve that client or that domain.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use correlator::{
+    ContainerView, Culprit, Detector, DnsAnswer, Insight, Outcome, Peer, Severity, Source, Timestamp, Verdict, Window,
+};
+
+use crate::cusum::{self, Rise};
+use crate::dns::{self, LATELY, Tally};
+use crate::lookups::{self, Domains};
+use crate::phrase::{count, escape, percent};
+use crate::{baseline, peers};
+
+/// Answers within a minute that are no answers.
+const LEAST: f64 = 5.0;
+/// Their share of all answers: from where on a rise is a warning, and from where on it is critical anyway.
+const WARNING_SHARE: f64 = 0.01;
+const CRITICAL_SHARE: f64 = 0.05;
+/// Characters of a name that are shown.
+const NAME: usize = 120;
+
+/// The detector.
+pub(crate) struct Rule;
+
+impl Detector for Rule {
+    fn id(&self) -> &'static str {
+        "dns-failing"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &["ebpf/dns", "k8s/pods", "k8s/services"]
+    }
+
+    fn hold(&self) -> Duration {
+        Duration::from_secs(90)
+    }
+
+    fn detect(&self, window: &Window<'_>) -> Verdict {
+        let found = window
+            .containers()
+            .iter()
+            .filter_map(|container| in_container(window, container));
+        Verdict::of(found.collect())
+    }
+}
+
+fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
+    let tally = Tally::lately(container, window.now());
+    if tally.broken < LEAST {
+        return None;
+    }
+    let share = tally.broken / tally.answered;
+    let rise = || {
+        cusum::rise(&baseline::windows(
+            container,
+            window.now(),
+            &dns::ANSWERED,
+            &dns::BROKEN,
+        ))
+    };
+    let (severity, rise) = match share {
+        share if share >= CRITICAL_SHARE => (Severity::Critical, rise()),
+        share if share >= WARNING_SHARE => (Severity::Warning, Some(rise()?)),
+        _ => return None,
+    };
+    let answers: Vec<_> = broken(container, window.now()).collect();
+    let began = answers.first().map_or(window.now(), |(at, _)| *at);
+    if dns::waits_for_all(window, began) {
+        return None;
+    }
+    Some(insight(window, container, (severity, share, rise), &answers, tally))
+}
+
+fn broken<'a>(
+    container: &ContainerView<'a>,
+    now: Timestamp,
+) -> impl Iterator<Item = (Timestamp, &'a DnsAnswer)> + use<'a> {
+    let is_broken = |answer: &DnsAnswer| {
+        answer
+            .rcode
+            .as_deref()
+            .is_some_and(|rcode| !matches!(rcode, "NOERROR" | "NXDOMAIN"))
+    };
+    lookups::answers(container).filter(move |(at, answer)| now.since(*at) < LATELY && is_broken(answer))
+}
+
+fn insight(
+    window: &Window<'_>,
+    container: &ContainerView<'_>,
+    (severity, share, rise): (Severity, f64, Option<Rise>),
+    answers: &[(Timestamp, &DnsAnswer)],
+    tally: Tally,
+) -> Insight {
+    let (now, subject, code) = (window.now(), container.subject(), commonest(answers));
+    let title = format!("{} of the DNS answers to {subject} are {code}", percent(share));
+    let zone = zone(answers, &Domains::of(container));
+    let cause = cause(window, container, answers, zone.as_deref());
+    let mut insight = Insight::new("dns-failing", subject, severity, title, cause);
+    container.key().clone_into(&mut insight.what);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
+    let number = tally.broken as usize;
+    insight.revision = number as u64;
+    let first = answers.first().map_or(now, |(at, _)| *at);
+    let says = format!(
+        "{number} of {:.0} answers within a minute said {code} or the like",
+        tally.answered
+    );
+    insight = insight.because(first, Source::Kernel, says);
+    if let Some(rise) = rise {
+        let says = format!(
+            "{} of the answers since then, {} before",
+            percent(rise.now),
+            percent(rise.before)
+        );
+        insight = insight.because(rise.since, Source::Kernel, says);
+    }
+    if let Some((at, answer)) = answers.last() {
+        let (name, code) = (escape(&answer.name, NAME), answer.rcode.as_deref().unwrap_or_default());
+        let says = format!("{} for {name} from {}: {code}", answer.qtype, answer.resolver);
+        insight = insight.because(*at, Source::Kernel, says);
+    }
+    let others = dns::pods_that_fail(window, None).len().saturating_sub(1);
+    if others > 0 {
+        insight = insight.because(
+            now,
+            Source::Tapio,
+            format!("the queries of {} fail too", count(others, "other pod")),
+        );
+    }
+    insight.suspects = match zone {
+        Some(zone) => vec![Culprit::Name(zone.into())],
+        None => dns::suspects(container),
+    };
+    insight.remedies.extend(dns::look(window.world()));
+    insight
+}
+
+fn commonest<'a>(answers: &[(Timestamp, &'a DnsAnswer)]) -> &'a str {
+    let mut codes: BTreeMap<&str, usize> = BTreeMap::new();
+    for code in answers.iter().filter_map(|(_, answer)| answer.rcode.as_deref()) {
+        *codes.entry(code).or_default() += 1;
+    }
+    codes
+        .into_iter()
+        .max_by_key(|(_, number)| *number)
+        .map_or("failures", |(code, _)| code)
+}
+
+/// The domain outside the cluster that all names that failed belong to.
+fn zone(answers: &[(Timestamp, &DnsAnswer)], domains: &Domains) -> Option<String> {
+    let of = |answer: &DnsAnswer| {
+        let name = answer.name.to_ascii_lowercase();
+        let mut labels = name.rsplit('.');
+        let top = labels.next()?;
+        let zone = format!("{}.{top}", labels.next()?);
+        (!domains.has(&name)).then_some(zone)
+    };
+    let zones: BTreeSet<Option<String>> = answers.iter().map(|(_, answer)| of(answer)).collect();
+    zones.into_iter().reduce(|_, _| None)?
+}
+
+fn cause(
+    window: &Window<'_>,
+    container: &ContainerView<'_>,
+    answers: &[(Timestamp, &DnsAnswer)],
+    zone: Option<&str>,
+) -> String {
+    let servers: BTreeSet<&Peer> = answers.iter().map(|(_, answer)| &answer.resolver).collect();
+    let names: Vec<String> = servers
+        .iter()
+        .map(|server| dns::server(window.world(), server, window.now()))
+        .collect();
+    let (names, answer) = (
+        names.join(" and "),
+        if servers.len() == 1 { "answers" } else { "answer" },
+    );
+    if let Some(zone) = zone {
+        let zone = escape(zone, NAME);
+        return format!(
+            "{names} {answer} so for names under {zone} only, so the servers of {zone} are broken or not reached"
+        );
+    }
+    let spans = container.runs.iter().filter_map(|run| run.history.spans(&dns::QUERY));
+    let is_well = |server: &&Peer, at: Timestamp| !servers.contains(server) && window.now().since(at) < LATELY;
+    let well: BTreeSet<&Peer> = spans
+        .flat_map(|spans| &spans.answered)
+        .filter(|(server, at)| is_well(server, **at))
+        .map(|(server, _)| server)
+        .collect();
+    if let Some(other) = well.first() {
+        let other = peers::name(window.world(), other, window.now());
+        return format!("only {names} {answer} so; {other} answers well");
+    }
+    let denied = dns::failed(container, window.now(), |outcome| outcome == Outcome::Denied);
+    if !denied.is_empty() {
+        return format!("{names} does not serve this client or these names (REFUSED or NOTAUTH)");
+    }
+    format!("{names} could not find the answers out; most often it does not reach its own upstream server")
+}

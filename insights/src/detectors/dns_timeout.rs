@@ -1,0 +1,146 @@
+//! # DNS queries of a container are not answered
+//!
+//! **Why it matters.** A resolver waits five seconds for an answer and then asks again, so every connection to a name takes
+//! that much longer or fails. Applications report it as a timeout of whatever they wanted to reach.
+//!
+//! **How it is seen.** The kernel sees the query leave the container's socket and no answer come within five seconds. The server
+//! that was asked is looked up among Services and pods; the endpoints of its Service and the network policies of both sides
+//! say whether the query can arrive.
+//!
+//! **Thresholds.** Three queries within one minute that were not answered, and 1 % of all. Warning; critical from half of them
+//! on. When at least three other pods fail at the same time this waits up to 20 s for `dns-down`, which then stands for all.
+//!
+//! **What to do.** When a network policy forbids it, allow UDP and TCP to port 53. Otherwise look at the DNS server's pods.
+
+use std::time::Duration;
+
+use correlator::{
+    ContainerView, Culprit, Detector, Failure, Insight, Outcome, Peer, Severity, Source, Verdict, Window,
+};
+
+use crate::dns::{self, Tally};
+use crate::obstacles::{self, Obstacle};
+use crate::phrase::{count, percent};
+
+/// Queries without an answer within a minute.
+const LEAST: usize = 3;
+/// Their share of all queries.
+const WARNING_SHARE: f64 = 0.01;
+const CRITICAL_SHARE: f64 = 0.5;
+
+/// The detector.
+pub(crate) struct Rule;
+
+impl Detector for Rule {
+    fn id(&self) -> &'static str {
+        "dns-timeout"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &[
+            "ebpf/dns",
+            "k8s/pods",
+            "k8s/services",
+            "k8s/endpointslices",
+            "k8s/networkpolicies",
+        ]
+    }
+
+    fn hold(&self) -> Duration {
+        Duration::from_secs(90)
+    }
+
+    fn detect(&self, window: &Window<'_>) -> Verdict {
+        let found = window
+            .containers()
+            .iter()
+            .filter_map(|container| in_container(window, container));
+        Verdict::of(found.collect())
+    }
+}
+
+fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
+    let by_server = dns::failed(container, window.now(), |outcome| outcome == Outcome::TimedOut);
+    let (server, failures) = by_server.into_iter().max_by_key(|(_, failures)| failures.len())?;
+    if failures.len() < LEAST {
+        return None;
+    }
+    let tally = Tally::lately(container, window.now());
+    let unanswered = tally.timeouts.max(failures.len() as f64);
+    let share = unanswered / (tally.answered + unanswered);
+    let began = failures.iter().map(|failure| failure.at).min()?;
+    if share < WARNING_SHARE || dns::waits_for_all(window, began) {
+        return None;
+    }
+    Some(insight(window, container, server, &failures, share))
+}
+
+fn insight(
+    window: &Window<'_>,
+    container: &ContainerView<'_>,
+    server: &Peer,
+    failures: &[&Failure],
+    share: f64,
+) -> Insight {
+    let (now, world, subject) = (window.now(), window.world(), container.subject());
+    let times = failures.iter().map(|failure| failure.at);
+    let (first, last) = (times.clone().min().unwrap_or_default(), times.max().unwrap_or_default());
+    let obstacle = window
+        .pod()
+        .and_then(|pod| obstacles::between(world, pod, server, "UDP", last));
+    let severity = if share >= CRITICAL_SHARE {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let name = dns::server(world, server, last);
+    let title = format!(
+        "{} of the DNS queries of {subject} to {name} got no answer",
+        percent(share)
+    );
+    let cause = obstacle
+        .as_ref()
+        .map_or_else(|| unexplained(share), |obstacle| obstacle.cause.clone());
+    let mut insight = Insight::new("dns-timeout", subject, severity, title, cause);
+    container.key().clone_into(&mut insight.what);
+    insight.revision = failures.len() as u64;
+    insight.suspects = suspects(container, obstacle.as_ref());
+    let queries = if failures.len() == 1 { "query" } else { "queries" };
+    let says = format!(
+        "{} {queries} to {server} without an answer within 5 s, the last at {last}",
+        failures.len()
+    );
+    insight = insight.because(first, Source::Kernel, says);
+    if let Some(obstacle) = &obstacle {
+        insight = insight.because(now, Source::Kubernetes, obstacle.cause.clone());
+    }
+    let others = dns::pods_that_fail(window, None).len().saturating_sub(1);
+    if others > 0 {
+        insight = insight.because(
+            now,
+            Source::Tapio,
+            format!("the queries of {} fail too", count(others, "other pod")),
+        );
+    }
+    insight.remedies.extend(obstacle.as_ref().and_then(obstacles::look));
+    insight.remedies.extend(dns::look(world));
+    insight
+}
+
+/// A network policy of this pod is nobody else's fault.
+fn suspects(container: &ContainerView<'_>, obstacle: Option<&Obstacle>) -> Vec<Culprit> {
+    match obstacle {
+        Some(obstacle) if !obstacle.policies.is_empty() => obstacle.suspects.clone(),
+        Some(obstacle) => [dns::suspects(container), obstacle.suspects.clone()].concat(),
+        None => dns::suspects(container),
+    }
+}
+
+fn unexplained(share: f64) -> String {
+    if share >= CRITICAL_SHARE {
+        return "nothing answers at that address; no network policy that tapio knows of forbids it, so the server is down or \
+                packets to it or from it are dropped on the way"
+            .to_owned();
+    }
+    "the server answers most queries but not all; it is overloaded, or packets are lost on the way".to_owned()
+}

@@ -1,0 +1,138 @@
+//! # A container turns new connections away because its queue of them is full
+//!
+//! **Why it matters.** The kernel drops the SYN or the last packet of the handshake and says nothing: clients wait a second,
+//! three, seven, and then report timeouts of a server whose own log shows no trouble.
+//!
+//! **How it is seen.** The drops that the kernel notes on listening sockets: mostly connections that found the accept queue full
+//! (`TcpExtListenOverflows`). How fast the container accepts and whether it gets CPU time says why.
+//!
+//! **Thresholds.** Ten within a minute, in three different seconds or more: a single burst at a start is none. Warning; critical
+//! from 100 on.
+//!
+//! **What to do.** Accept faster (more workers, more CPU, more replicas) or make the queue longer: the smaller of the backlog that
+//! the application gives to `listen` and `net.core.somaxconn`.
+
+use std::time::Duration;
+
+use correlator::{
+    Bucket, ContainerView, Detector, Insight, Remedy, Risk, Series, Severity, Signal, Source, Timestamp, Verdict,
+    Window, signals,
+};
+
+use crate::baseline;
+use crate::kubectl::on_pod;
+use crate::phrase::percent;
+
+const OVERFLOWS: Signal = Signal::new("listen.overflows");
+const ACCEPTS: Signal = Signal::new("tcp.accepts");
+
+/// What is looked at, back from now.
+const LATELY: Duration = Duration::from_secs(60);
+/// Connections turned away within a minute, and the seconds in which some were.
+const LEAST: f64 = 10.0;
+const CRITICAL: f64 = 100.0;
+const LEAST_SECONDS: usize = 3;
+/// Share of its CPU periods in which its limit was used up.
+const THROTTLED: f64 = 0.1;
+
+/// The detector.
+pub(crate) struct Rule;
+
+impl Detector for Rule {
+    fn id(&self) -> &'static str {
+        "listen-overflow"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &["ebpf/listen_queue", "ebpf/tcp_traffic", "cgroup"]
+    }
+
+    fn detect(&self, window: &Window<'_>) -> Verdict {
+        let found = window
+            .containers()
+            .iter()
+            .filter_map(|container| in_container(window.now(), container));
+        Verdict::of(found.collect())
+    }
+}
+
+fn in_container(now: Timestamp, container: &ContainerView<'_>) -> Option<Insight> {
+    let series = container.runs.iter().filter_map(|run| run.history.series(&OVERFLOWS));
+    let is_recent = |bucket: &&Bucket| now.since(bucket.at) < LATELY && bucket.sum > 0.0;
+    let buckets: Vec<&Bucket> = series.flat_map(Series::buckets).filter(is_recent).collect();
+    let overflows: f64 = buckets.iter().map(|bucket| bucket.sum).sum();
+    if overflows < LEAST || buckets.len() < LEAST_SECONDS {
+        return None;
+    }
+    let first = buckets.first().map_or(now, |bucket| bucket.at);
+    Some(insight(now, container, overflows, first, buckets.len()))
+}
+
+fn insight(now: Timestamp, container: &ContainerView<'_>, overflows: f64, first: Timestamp, seconds: usize) -> Insight {
+    let subject = container.subject();
+    let rise = |signal: &Signal| baseline::rise(container, signal, now.minus(LATELY), now);
+    let accepted = rise(&ACCEPTS);
+    let throttled = rise(&signals::CPU_THROTTLED_PERIODS) / rise(&signals::CPU_PERIODS).max(1.0);
+    let severity = if overflows >= CRITICAL {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
+    let title = format!("{subject} turned {overflows:.0} new connections away within a minute");
+    let cause = if throttled >= THROTTLED {
+        format!(
+            "its queue of new connections is full because it cannot accept them: it used up its CPU limit in {} of its periods",
+            percent(throttled)
+        )
+    } else if accepted > 0.0 {
+        format!(
+            "its queue of new connections fills faster than it accepts them ({:.1} a second)",
+            accepted / LATELY.as_secs_f64()
+        )
+    } else {
+        "its queue of new connections is full and it accepts none: its accept loop hangs, or it waits for something"
+            .to_owned()
+    };
+    let mut insight = Insight::new("listen-overflow", subject, severity, title, cause);
+    container.key().clone_into(&mut insight.what);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
+    let revision = overflows as u64;
+    insight.revision = revision;
+    let says =
+        format!("{overflows:.0} drops of listening sockets in {seconds} seconds, {accepted:.0} connections accepted");
+    insight = insight.because(first, Source::Kernel, says);
+    if throttled >= THROTTLED {
+        let says = format!("throttled in {} of its CPU periods within a minute", percent(throttled));
+        insight = insight.because(now, Source::Cgroup, says);
+    }
+    insight.remedies.extend(look(container));
+    insight
+}
+
+/// Read-only: the queues, if the image has `ss`; else the kernel's own list.
+fn look(container: &ContainerView<'_>) -> Option<Remedy> {
+    let name = container.identity.container.as_deref()?;
+    let exec = |words: &[&str]| {
+        let command = on_pod(&["exec"], &container.identity)?.container(name)?.flag("--");
+        Some(
+            words
+                .iter()
+                .fold(command, |command, word| command.arg(*word))
+                .to_string(),
+        )
+    };
+    let commands: Vec<String> = [exec(&["ss", "-lnt"]), exec(&["cat", "/proc/sys/net/core/somaxconn"])]
+        .into_iter()
+        .flatten()
+        .collect();
+    (!commands.is_empty()).then(|| Remedy {
+        title: "See how long the queue is and how full".to_owned(),
+        why: "Recv-Q is what waits to be accepted, Send-Q what the queue holds at most".to_owned(),
+        risk: Risk::None,
+        impact: "none, read-only".to_owned(),
+        needs: Some("an image with ss in it, for the first".to_owned()),
+        commands,
+        undo: None,
+        verify: "Recv-Q stays well below Send-Q".to_owned(),
+    })
+}

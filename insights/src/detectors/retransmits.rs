@@ -1,0 +1,200 @@
+//! # A container's TCP segments are lost and sent again
+//!
+//! **Why it matters.** A connection that loses segments waits and then sends slower: a loss of one in a hundred costs most of
+//! the throughput, and requests that hit it take 200 ms and more.
+//!
+//! **How it is seen.** The kernel counts the segments that a container's sockets sent again (`tcp/tcp_retransmit_skb`). How many
+//! they sent at all is estimated from below: packets sent, where `net_flow` counts them (those of one large write count once),
+//! and payload bytes in full segments of 1,448; so the share is an upper bound. SYNs that are sent again to somebody who does not
+//! answer are `connect-timeout` and taken off. Which peers it concerns is not counted; the other pods of the node are looked
+//! at, to tell a node from a pod.
+//!
+//! **Thresholds.** Thirty segments sent again within a minute, more than 1 % of at least 1,000, and a share that has risen
+//! against the minutes before: a binomial CUSUM over windows of ten seconds, judged after two minutes. Without that rise only
+//! from 10 % on. Warning; critical from 10 % on.
+//!
+//! **What to do.** Many pods of a node: look at its network card, its cable or its host. One pod: look at what it talks with.
+
+use std::time::Duration;
+
+use correlator::{
+    ContainerView, Culprit, Detector, Failure, Insight, Outcome, Pod, Scope, Severity, Signal, Source, Verdict, Window,
+    signals,
+};
+
+use crate::baseline;
+use crate::cusum::{self, Rise, Trials};
+use crate::phrase::{count, percent};
+use crate::remedies;
+
+const RETRANSMITS: Signal = Signal::new("tcp.retransmits");
+const PAYLOAD: Signal = Signal::new("tcp.bytes_sent");
+const PACKETS: Signal = Signal::new("net.packets_sent");
+
+/// What is looked at, back from now.
+const LATELY: Duration = Duration::from_secs(60);
+/// Payload of a full segment on Ethernet with timestamps, bytes.
+const SEGMENT: f64 = 1_448.0;
+/// Segments sent again, and sent, within a minute.
+const LEAST: f64 = 30.0;
+const LEAST_SENT: f64 = 1_000.0;
+/// The share of them: from where on a rise is a warning, and from where on it is critical anyway.
+const WARNING_SHARE: f64 = 0.01;
+const CRITICAL_SHARE: f64 = 0.1;
+
+/// The detector.
+pub(crate) struct Rule;
+
+impl Detector for Rule {
+    fn id(&self) -> &'static str {
+        "retransmits"
+    }
+
+    fn needs(&self) -> &'static [&'static str] {
+        &["ebpf/tcp_retransmit", "ebpf/tcp_traffic", "ebpf/tcp_connect"]
+    }
+
+    fn detect(&self, window: &Window<'_>) -> Verdict {
+        let found = window
+            .containers()
+            .iter()
+            .filter_map(|container| in_container(window, container));
+        Verdict::of(found.collect())
+    }
+}
+
+fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
+    let sent = Sent::lately(window, container)?;
+    let rise = || cusum::rise(&trials(window, container));
+    let (severity, rise) = match sent.share() {
+        share if share >= CRITICAL_SHARE => (Severity::Critical, rise()),
+        share if share >= WARNING_SHARE => (Severity::Warning, Some(rise()?)),
+        _ => return None,
+    };
+    Some(insight(window, container, severity, sent, rise))
+}
+
+/// What a container sent lately.
+#[derive(Debug, Clone, Copy)]
+struct Sent {
+    again: f64,
+    segments: f64,
+}
+
+impl Sent {
+    /// `None` when it is too little to judge.
+    fn lately(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Self> {
+        let now = window.now();
+        let rise = |signal: &Signal| baseline::rise(container, signal, now.minus(LATELY), now);
+        let again = rise(&RETRANSMITS);
+        if again < LEAST {
+            return None;
+        }
+        let again = again - syns_sent_again(window, container);
+        let segments = rise(&PACKETS).max(rise(&PAYLOAD) / SEGMENT);
+        (again >= LEAST && segments >= LEAST_SENT).then_some(Self { again, segments })
+    }
+
+    fn share(self) -> f64 {
+        self.again / self.segments.max(self.again)
+    }
+}
+
+/// SYNs that were sent again within the minute because nobody answered: after 1, 3, 7, .. seconds (RFC 6298).
+fn syns_sent_again(window: &Window<'_>, container: &ContainerView<'_>) -> f64 {
+    let is_so = |failure: &&&Failure| {
+        let is_unanswered = matches!(
+            failure.outcome,
+            Outcome::TimedOut | Outcome::Unreachable | Outcome::Aborted
+        );
+        is_unanswered && window.now().since(failure.at) < LATELY
+    };
+    let failures = container.failures(&signals::TCP_CONNECT);
+    let again = failures
+        .iter()
+        .filter(is_so)
+        .map(|failure| f64::from((failure.took.as_secs() + 1).ilog2()));
+    again.sum()
+}
+
+/// Windows of what was sent, and sent again.
+fn trials(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Trials> {
+    let now = window.now();
+    let mut by_payload = baseline::windows(container, now, &[PAYLOAD], &[RETRANSMITS]);
+    let by_packets = baseline::windows(container, now, &[PACKETS], &[]);
+    for (trials, packets) in by_payload.iter_mut().zip(by_packets) {
+        trials.tried = (trials.tried / SEGMENT).max(packets.tried).max(trials.failed);
+    }
+    by_payload
+}
+
+fn insight(
+    window: &Window<'_>,
+    container: &ContainerView<'_>,
+    severity: Severity,
+    sent: Sent,
+    rise: Option<Rise>,
+) -> Insight {
+    let (now, subject, share) = (window.now(), container.subject(), percent(sent.share()));
+    let title = format!("{subject} sends up to {share} of its TCP segments again");
+    let (alike, others) = neighbours(window);
+    let is_general = alike > 0 && 2 * alike >= others;
+    let node = container.identity.node.as_deref().unwrap_or("the node");
+    let cause = if is_general {
+        format!(
+            "{alike} of {} on {node} lose segments too: the node's own network loses them",
+            count(others, "other busy pod")
+        )
+    } else if others > 0 {
+        format!(
+            "the other busy pods on {node} do not lose segments: the way to this pod's peers, or a peer, loses them"
+        )
+    } else {
+        "segments are lost on the way to its peers, or a peer is too busy to take them".to_owned()
+    };
+    let mut insight = Insight::new("retransmits", subject, severity, title, cause);
+    container.key().clone_into(&mut insight.what);
+    let says = format!(
+        "{:.0} segments sent again within a minute, of at least {:.0}",
+        sent.again, sent.segments
+    );
+    insight = insight.because(now, Source::Kernel, says);
+    if let Some(rise) = rise {
+        let says = format!("{} since then, {} before", percent(rise.now), percent(rise.before));
+        insight = insight.because(rise.since, Source::Kernel, says);
+    }
+    insight.evidence.sort_by_key(|evidence| evidence.at);
+    if is_general {
+        insight
+            .suspects
+            .extend(container.identity.node.clone().map(Culprit::Node));
+    }
+    insight.remedies.extend(remedies::look_at_node(
+        container.identity.node.as_deref().filter(|_| is_general),
+    ));
+    insight
+}
+
+/// Of the other pods of the node that send much: how many lose as many segments, and how many there are.
+fn neighbours(window: &Window<'_>) -> (usize, usize) {
+    let Some(ours) = window.pod() else { return (0, 0) };
+    let is_neighbour =
+        |pod: &&Pod| pod.exists() && pod.identity.node == ours.identity.node && pod.identity.uid != ours.identity.uid;
+    let pods = window.world().pods().filter(is_neighbour);
+    let views = pods.filter_map(|pod| window.of(&Scope::Pod(pod.identity.uid.clone())));
+    let (mut alike, mut all) = (0, 0);
+    for view in views {
+        let now = view.now();
+        let rise =
+            |container: &ContainerView<'_>, signal: &Signal| baseline::rise(container, signal, now.minus(LATELY), now);
+        let is_busy = |container: &&ContainerView<'_>| {
+            rise(container, &PACKETS).max(rise(container, &PAYLOAD) / SEGMENT) >= LEAST_SENT
+        };
+        let loses = |container: &ContainerView<'_>| {
+            Sent::lately(&view, container).is_some_and(|sent| sent.share() >= WARNING_SHARE)
+        };
+        all += usize::from(view.containers().iter().any(|container| is_busy(&container)));
+        alike += usize::from(view.containers().iter().any(loses));
+    }
+    (alike, all)
+}
