@@ -1,11 +1,15 @@
 //! Remedies that several detectors offer.
 
+mod requests;
+
 use correlator::{PodIdentity, Remedy, Risk};
 use serde_json::json;
 
 use crate::ends::Cause;
-use crate::kubectl::{self, Kubectl, Resources, Target, is_label, on_pod};
+use crate::kubectl::{self, Kubectl, Resources, Run, Target, is_label, on_pod};
 use crate::phrase::{bytes, quantity};
+
+pub(crate) use requests::request_for;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -69,6 +73,22 @@ pub(crate) fn look_at_end(pod: &PodIdentity) -> Option<Remedy> {
     })
 }
 
+/// Read-only: the log of a container that runs on.
+pub(crate) fn look_at_log(pod: &PodIdentity, why: &str) -> Remedy {
+    let container = pod.container.as_deref().unwrap_or_default();
+    let logs = Target::pod(pod).and_then(|pod| kubectl::logs(&pod, container, Run::Current));
+    Remedy {
+        title: "Read what the container says".to_owned(),
+        why: why.to_owned(),
+        risk: Risk::None,
+        impact: "none, read-only".to_owned(),
+        needs: None,
+        commands: logs.iter().map(ToString::to_string).collect(),
+        undo: None,
+        verify: "the lines of that time name what failed".to_owned(),
+    }
+}
+
 /// What a memory limit should be after `peak` bytes were needed under `limit`: max(peak x 1.2, peak + 100 MiB), rounded
 /// up to 64 MiB, never below today's limit. A peak that was cut off by the limit counts as the limit at least.
 pub(crate) fn new_memory_limit(peak: f64, limit: f64) -> u64 {
@@ -109,7 +129,7 @@ pub(crate) fn raise_memory_limit(pod: &PodIdentity, peak: f64, limit: f64, alloc
 /// What helps when the command itself is at fault: showing what the template asks for.
 pub(crate) fn for_command(pod: &PodIdentity, cause: &Cause) -> Option<Remedy> {
     let (title, verify) = match cause {
-        Cause::Command { .. } => (
+        Cause::Command(_) => (
             "Compare the command with what the image holds",
             "the file exists in the image and is executable",
         ),

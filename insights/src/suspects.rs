@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use correlator::{Culprit, ObjectRef, PodIdentity};
+use correlator::{ContainerView, Culprit, ObjectRef, Peer, PodIdentity, Subject, Timestamp, World};
+
+use crate::destination::{Destination, behind};
 
 /// The workload to change.
 pub(crate) fn owner(pod: &PodIdentity) -> Option<Culprit> {
@@ -20,9 +22,37 @@ pub(crate) fn claim(pod: &PodIdentity, name: &Arc<str>) -> Option<Culprit> {
     object("PersistentVolumeClaim", pod.namespace.as_ref()?, name)
 }
 
-/// The pod itself: what an insight about the whole pod explains.
+/// The pod itself: what an insight about the whole pod explains. Nothing for a container that no pod owns.
 pub(crate) fn pod(pod: &PodIdentity) -> Vec<Culprit> {
-    vec![Culprit::Pod(pod.uid.clone())]
+    let uid = Some(&pod.uid).filter(|uid| !uid.is_empty());
+    uid.map(|uid| Culprit::Pod(uid.clone())).into_iter().collect()
+}
+
+/// The pod that an insight is about, by uid.
+pub(crate) fn pod_of(subject: &Subject) -> Option<&Arc<str>> {
+    match subject {
+        Subject::Container(pod) | Subject::Pod(pod) => Some(&pod.uid).filter(|uid| !uid.is_empty()),
+        _ => None,
+    }
+}
+
+/// What it runs.
+pub(crate) fn image(container: &ContainerView<'_>) -> Option<Culprit> {
+    let image = &container.state?.image;
+    (!image.is_empty()).then(|| Culprit::Image(image.clone()))
+}
+
+/// What stands behind an address: the Service and the pods it leads to, or the pod.
+pub(crate) fn peer(world: &World, peer: &Peer, at: Timestamp) -> Vec<Culprit> {
+    match behind(world, peer.address, at) {
+        Destination::Pod(one) => pod(&one.identity),
+        Destination::Service(name, _) => {
+            let endpoints = world.endpoints_of(name).flat_map(|slice| &slice.endpoints);
+            let pods = endpoints.filter_map(|endpoint| endpoint.pod.clone()).map(Culprit::Pod);
+            [Culprit::Object(name.clone())].into_iter().chain(pods).collect()
+        }
+        Destination::Itself | Destination::Unknown => Vec::new(),
+    }
 }
 
 /// An object of a namespace.

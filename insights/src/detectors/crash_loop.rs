@@ -7,13 +7,17 @@
 //! the container's main process (pid 1 of its pid namespace). The same end told by both is one end. The waiting reason
 //! `CrashLoopBackOff` alone is not relied on: since Kubernetes 1.36 it is hardly ever published.
 //!
-//! **Causes told apart.** OOM kill by the kernel; SIGKILL without one; liveness probe; command not found, not executable or
-//! for another CPU; success again and again (a job, not a service); other signals; the application's own error, with the
-//! connect that failed just before it, if there was one. Exit code 137 alone is never called an OOM kill.
+//! **Causes told apart.** OOM kill by the container's limit, its pod's, or the node; a child's OOM kill that the main process
+//! gave up after; a liveness or startup probe; an eviction, a preemption, a shutdown, a changed definition; SIGKILL by
+//! somebody else (the kernel saw the end and no OOM kill); a command that is not found, not executable or for another CPU,
+//! with its words; success again and again (a job, not a service); other signals; the application's own error, with the
+//! connect or the name lookup that failed just before it. Exit code 137 alone is never called an OOM kill: what is missing to
+//! tell is named. A loop of OOM kills or probe kills is told with `oom-killed` or `liveness-kill`.
 //!
-//! **Thresholds.** Two ends within ten minutes of a container that is restarted; one that the kubelet holds back
-//! (`CrashLoopBackOff` or a `BackOff` event); or, when tapio came in the middle, one end and a restart count that means two in ten
-//! minutes over the pod's life. Init containers are told by `init-stuck`. While the API server has not named the containers of a pod, three failed ends. Warning; critical from three ends on or in back-off.
+//! **Thresholds.** Two ends within ten minutes of a container that is restarted, where SIGTERM (143) is no crash by itself; one
+//! that the kubelet holds back (`CrashLoopBackOff` or a `BackOff` event); or, when tapio came in the middle, one end and a
+//! restart count that means two in ten minutes over the pod's life. Init containers are told by `init-stuck`. While the API server has not named the containers of a pod,
+//! three failed ends. Warning; critical from three ends on or in back-off.
 //!
 //! **What to do.** Read the log of the run that ended, then mend the cause.
 
@@ -25,12 +29,19 @@ use correlator::{
     Source, Subject, TERMINATION_REACH, Verdict, Window,
 };
 
-use crate::ends::{self, Cause, End};
-use crate::phrase::{bytes, count, duration, escape};
-use crate::remedies;
-use crate::{changes, peers};
+use crate::ends::{self, Cause, End, What};
+use crate::phrase::{count, duration, escape};
+use crate::{changes, peers, remedies, suspects};
 
 const BACK_OFF: &str = "CrashLoopBackOff";
+/// Ends of containers without names that are a loop.
+const NAMELESS: usize = 3;
+/// Restarts from which on it is critical.
+const CRITICAL: usize = 3;
+/// What the kubelet gives when SIGTERM ended it.
+const ASKED_TO_STOP: i32 = 143;
+/// An OOM kill or a probe's kill that is younger has an insight of its own; the history reaches ten seconds farther.
+const YOUNG: Duration = Duration::from_secs(290);
 
 /// The detector.
 pub(crate) struct Rule;
@@ -41,7 +52,14 @@ impl Detector for Rule {
     }
 
     fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/process", "ebpf/memory", "ebpf/tcp_connect", "k8s/pods"]
+        &[
+            "ebpf/process",
+            "ebpf/memory",
+            "ebpf/tcp_connect",
+            "ebpf/dns",
+            "k8s/pods",
+            "k8s/events",
+        ]
     }
 
     fn hold(&self) -> Duration {
@@ -65,19 +83,36 @@ impl Detector for Rule {
 fn named(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
     let state = container.state?;
     let pod = window.pod()?;
-    let is_init = state.role == ContainerRole::Init;
-    if &*pod.state.restart_policy == "Never" || pod.state.deleted.is_some() || is_init {
+    let is_over = pod.state.deleted.is_some() || matches!(&*pod.state.phase, "Failed" | "Succeeded");
+    if &*pod.state.restart_policy == "Never" || is_over || state.role == ContainerRole::Init {
         return None;
     }
     let ends = ends::of(window.now(), container, TERMINATION_REACH);
     let restarts_always = &*pod.state.restart_policy == "Always";
-    let is_failure = |end: &&End<'_>| end.code != 0 || restarts_always || state.role == ContainerRole::Sidecar;
+    let restarts = restarts_always || state.role == ContainerRole::Sidecar;
+    let is_failure = |end: &&End<'_>| end.code != ASKED_TO_STOP && (end.code != 0 || restarts);
     let failed = ends.iter().filter(is_failure).count();
     let waits = state.restarts >= 1 && (is_in_back_off(state) || backs_off(window, container));
     if failed < 2 && !waits && !(failed == 1 && began_before(window, pod, state)) {
         return None;
     }
-    Some(insight(window, container, &container.subject(), &ends, Some(state)))
+    let cause = ends::cause(window, container, ends.last());
+    if is_about_to_be_told(window, container, &cause) {
+        return None;
+    }
+    Some(insight(window, container, &container.subject(), &ends, &cause))
+}
+
+/// Another insight tells of this very end and opens before the next look: then this one is a consequence of it.
+fn is_about_to_be_told(window: &Window<'_>, container: &ContainerView<'_>, cause: &Cause) -> bool {
+    let ids: &[&str] = match cause {
+        Cause::Oom { .. } => &["oom-killed", "oom-killed-node", "oom-child-killed"],
+        Cause::Probe { .. } => &["liveness-kill"],
+        _ => return false,
+    };
+    let pod = Some(&container.identity.uid);
+    let is_it = |open: &Insight| ids.contains(&open.id) && suspects::pod_of(&open.subject) == pod;
+    !ends::of(window.now(), container, YOUNG).is_empty() && !window.open().any(is_it)
 }
 
 fn is_in_back_off(state: &ContainerState) -> bool {
@@ -112,7 +147,7 @@ fn nameless(window: &Window<'_>) -> Option<Insight> {
             .is_some_and(|end| end.code != 0)
     };
     let mut containers: Vec<_> = window.containers().iter().filter(ended).collect();
-    if containers.len() < 3 {
+    if containers.len() < NAMELESS {
         return None;
     }
     containers.sort_by_key(|container| {
@@ -131,7 +166,8 @@ fn nameless(window: &Window<'_>) -> Option<Insight> {
         container_id: None,
         ..(*last.identity).clone()
     };
-    let mut insight = insight(window, last, &Subject::Pod(Arc::new(pod)), &all, None);
+    let cause = ends::cause(window, last, all.last());
+    let mut insight = insight(window, last, &Subject::Pod(Arc::new(pod)), &all, &cause);
     insight.what = String::new();
     Some(insight)
 }
@@ -141,29 +177,23 @@ fn insight(
     container: &ContainerView<'_>,
     subject: &Subject,
     ends: &[End<'_>],
-    state: Option<&ContainerState>,
+    cause: &Cause,
 ) -> Insight {
+    let state = container.state;
     let waits = state.is_some_and(is_in_back_off);
     let restarts = state.map_or(ends.len(), |state| ends.len().max(state.restarts as usize));
-    let severity = if waits || restarts >= 3 {
+    let severity = if waits || restarts >= CRITICAL {
         Severity::Critical
     } else {
         Severity::Warning
     };
-    let cause = ends
-        .last()
-        .map_or(Cause::Unknown, |end| ends::cause(window, container, end));
-    let title = format!("{subject} is in a crash loop: {}", headline(window, &cause));
-    let mut insight = Insight::new(
-        "crash-loop",
-        subject.clone(),
-        severity,
-        title,
-        explain(window, &cause, ends),
-    );
+    let title = format!("{subject} is in a crash loop: {}", ends::headline(window, cause));
+    let explained = ends::explain(window, container, cause, ends.last());
+    let mut insight = Insight::new("crash-loop", subject.clone(), severity, title, explained);
     container.key().clone_into(&mut insight.what);
     insight.revision = restarts as u64;
-    insight = with_evidence(window, insight, ends, &cause);
+    (insight.about, insight.suspects) = ends::roots(window, container, cause, ends.last());
+    insight = with_evidence(window, insight, ends, cause);
     if let Some(state) = state {
         let reason = match &state.status {
             ContainerStatus::Waiting { reason, .. } => format!(", waiting: {reason}"),
@@ -172,97 +202,45 @@ fn insight(
         let says = format!("{} restarted so far{reason}", count(state.restarts as usize, "time"));
         insight = insight.because(window.now(), Source::Kubernetes, says);
     }
+    with_remedies(window, insight, container, ends, cause)
+}
+
+fn with_remedies(
+    window: &Window<'_>,
+    mut insight: Insight,
+    container: &ContainerView<'_>,
+    ends: &[End<'_>],
+    cause: &Cause,
+) -> Insight {
+    let pod = &container.identity;
     insight.remedies.push(remedies::look(
-        &container.identity,
+        pod,
         "the log of the run that ended usually names the reason",
     ));
-    if let Cause::Oom {
-        limit: Some(limit),
-        peak,
-    } = &cause
-    {
-        let node = container
-            .identity
-            .node
-            .as_deref()
-            .and_then(|name| window.world().node(name));
-        let allocatable = node.and_then(|node| node.state.allocatable_memory);
-        insight.remedies.push(remedies::raise_memory_limit(
-            &container.identity,
-            *peak,
-            *limit,
-            allocatable,
-        ));
+    match cause {
+        Cause::Oom {
+            limit: Some(limit),
+            peak,
+            whose,
+            ..
+        } if !whose.is_node() => {
+            let node = pod.node.as_deref().and_then(|name| window.world().node(name));
+            let allocatable = node.and_then(|node| node.state.allocatable_memory);
+            insight
+                .remedies
+                .push(remedies::raise_memory_limit(pod, *peak, *limit, allocatable));
+        }
+        Cause::Dependency { lead, .. } => {
+            if let What::Connect { peer, .. } = &lead.what {
+                insight.remedies.extend(peers::look(window.world(), peer, lead.at, peers::REFUSAL));
+            }
+        }
+        _ => {}
     }
-    if let Cause::Dependency { peer, at, .. } = &cause {
-        insight.remedies.extend(peers::look(window.world(), peer, *at, peers::REFUSAL));
-    }
-    insight
-        .remedies
-        .extend(remedies::for_command(&container.identity, &cause));
+    insight.remedies.extend(remedies::for_command(pod, cause));
     let began = ends.first().map_or(window.now(), |end| end.at);
+    insight.remedies.extend(changes::undo(window.world(), pod, began));
     insight
-        .remedies
-        .extend(changes::undo(window.world(), &container.identity, began));
-    insight
-}
-
-fn headline(window: &Window<'_>, cause: &Cause) -> String {
-    match cause {
-        Cause::Oom { limit: Some(limit), .. } => format!("OOM-killed at its memory limit of {}", bytes(*limit)),
-        Cause::Oom { limit: None, .. } => "OOM-killed".to_owned(),
-        Cause::Liveness => "its liveness probe fails".to_owned(),
-        Cause::Killed { .. } => "killed from outside with SIGKILL".to_owned(),
-        Cause::Command { code } => crate::exit_status::meaning(*code),
-        Cause::Finishes => "it finishes and is started again".to_owned(),
-        Cause::Signal { signal } => format!("ended by {}", crate::exit_status::signal_name(*signal)),
-        Cause::Dependency { code, peer, at, .. } => {
-            format!(
-                "exits with code {code} after a failed connect to {}",
-                peers::name(window.world(), peer, *at)
-            )
-        }
-        Cause::Error { code } => format!("exits with code {code}"),
-        Cause::Unknown => "cause unknown".to_owned(),
-    }
-}
-
-fn explain(window: &Window<'_>, cause: &Cause, ends: &[End<'_>]) -> String {
-    let last = ends.last();
-    let lived = last
-        .and_then(|end| end.lived)
-        .map(|lived| format!(", {} after its start", duration(lived)));
-    let when = lived.unwrap_or_default();
-    match cause {
-        Cause::Oom { .. } => format!("each run needs more memory than its limit and the kernel kills it{when}"),
-        Cause::Liveness => format!("the kubelet restarts it because its liveness probe fails{when}"),
-        Cause::Killed { seen: true } => {
-            format!("somebody sent SIGKILL{when}; the kernel reports no OOM kill in it, so it is not short of memory")
-        }
-        Cause::Killed { seen: false } => {
-            format!(
-                "SIGKILL{when}; whether by the OOM killer is unknown, because the kernel was not watched there and then"
-            )
-        }
-        Cause::Command { code } => format!("exit code {code}: {}", crate::exit_status::meaning(*code)),
-        Cause::Finishes => {
-            format!("its command succeeds{when}; a container that ends belongs in a Job, not in this workload")
-        }
-        Cause::Signal { signal } => format!("its own process got {}{when}", crate::exit_status::signal_name(*signal)),
-        Cause::Dependency {
-            code,
-            peer,
-            outcome,
-            before,
-            at,
-        } => format!(
-            "its connect to {} failed ({outcome}) and {} later it ended itself with code {code}{when}",
-            peers::name(window.world(), peer, *at),
-            duration(*before)
-        ),
-        Cause::Error { code } => format!("the application ended itself with code {code}{when}"),
-        Cause::Unknown => "the API server gives no exit code and the kernel's exits were not seen".to_owned(),
-    }
 }
 
 fn with_evidence(window: &Window<'_>, mut insight: Insight, ends: &[End<'_>], cause: &Cause) -> Insight {
@@ -276,7 +254,11 @@ fn with_evidence(window: &Window<'_>, mut insight: Insight, ends: &[End<'_>], ca
             .stated
             .map(|stated| format!(" ({})", stated.reason))
             .unwrap_or_default();
-        let source = if end.seen { Source::Kernel } else { Source::Kubernetes };
+        let source = if end.exit.is_some() {
+            Source::Kernel
+        } else {
+            Source::Kubernetes
+        };
         let oom = if end.oom.is_some() {
             ", the kernel OOM-killed it"
         } else {
@@ -292,9 +274,8 @@ fn with_evidence(window: &Window<'_>, mut insight: Insight, ends: &[End<'_>], ca
         let says = format!("its termination message: \"{}\"", escape(&stated.message, 200));
         insight = insight.because(stated.finished.unwrap_or_default(), Source::Kubernetes, says);
     }
-    if let Cause::Dependency { peer, outcome, at, .. } = cause {
-        let says = format!("connect to {}: {outcome}", peers::name(window.world(), peer, *at));
-        insight = insight.because(*at, Source::Kernel, says);
+    if let Cause::Dependency { lead, .. } = cause {
+        insight = insight.because(lead.at, Source::Kernel, lead.says(window));
     }
     insight
 }

@@ -81,7 +81,7 @@ fn insight(window: &Window<'_>, pod: &Pod, image: &str, containers: &[&Container
     let says = format!("{} waits with {reason}: \"{}\"", names.join(", "), escape(message, 300));
     insight = insight.because(window.now(), Source::Kubernetes, says);
     insight.about = suspects::pod(&pod.identity);
-    insight.suspects = blame(failure.why, first, image);
+    insight.suspects = suspects(failure.why, first, image);
     insight.remedies = remedies(window, first, image, &failure);
     Some(insight)
 }
@@ -159,7 +159,7 @@ fn cause(failure: &PullFailure<'_>, image: &str) -> String {
     }
 }
 
-fn blame(why: Why, container: &ContainerView<'_>, image: &str) -> Vec<Culprit> {
+fn suspects(why: Why, container: &ContainerView<'_>, image: &str) -> Vec<Culprit> {
     let pod = &container.identity;
     let image = Some(Culprit::Image(image.into()));
     let all = match why {

@@ -22,9 +22,10 @@ use correlator::{
 
 use crate::ends::{self, Cause, End};
 use crate::kubectl::{self, Run, Target};
-use crate::phrase::{bytes, count, duration, escape};
+use crate::memory_kills::Whose;
+use crate::phrase::{count, duration, escape};
 use crate::waits_for;
-use crate::{advice, exit_status, peers, remedies, standing, suspects};
+use crate::{advice, remedies, standing, suspects};
 
 const LONG: Duration = Duration::from_secs(300);
 const CRITICAL: usize = 3;
@@ -81,10 +82,10 @@ fn insight(
     let cause = failed
         .last()
         .filter(|_| runs.is_none())
-        .map(|end| ends::cause(window, container, end));
+        .map(|end| ends::cause(window, container, Some(end)));
     let does = match (runs, &cause) {
         (Some(runs), _) => format!("has been running for {}", duration(runs)),
-        (None, Some(cause)) => format!("fails again and again: {}", headline(window, cause)),
+        (None, Some(cause)) => format!("fails again and again: {}", ends::headline(window, cause)),
         (None, None) => "fails again and again".to_owned(),
     };
     let title = format!(
@@ -94,7 +95,7 @@ fn insight(
     );
     let explained = wait.as_ref().map(|(_, wait)| wait.says(world));
     let explained = explained.unwrap_or_else(|| match &cause {
-        Some(cause) => headline(window, cause),
+        Some(cause) => ends::headline(window, cause),
         None => {
             "the kernel saw no connect and no lookup of it fail within the last minute; its log may say what it does"
                 .to_owned()
@@ -135,6 +136,8 @@ fn insight(
     if let Some(Cause::Oom {
         limit: Some(limit),
         peak,
+        whose: Whose::Own,
+        ..
     }) = cause
     {
         let node = pod.identity.node.as_deref().and_then(|name| world.node(name));
@@ -181,7 +184,11 @@ fn with_evidence(
         let said = message
             .map(|message| format!(": \"{}\"", escape(message, 200)))
             .unwrap_or_default();
-        let source = if end.seen { Source::Kernel } else { Source::Kubernetes };
+        let source = if end.exit.is_some() {
+            Source::Kernel
+        } else {
+            Source::Kubernetes
+        };
         insight = insight.because(end.at, source, format!("ended with {}{lived}{said}", end.code));
     }
     let waiting = window.containers().iter().filter(|other| {
@@ -199,22 +206,4 @@ fn with_evidence(
         waiting.join(", ")
     );
     insight.because(window.now(), Source::Kubernetes, says)
-}
-
-fn headline(window: &Window<'_>, cause: &Cause) -> String {
-    match cause {
-        Cause::Oom { limit: Some(limit), .. } => format!("OOM-killed at its memory limit of {}", bytes(*limit)),
-        Cause::Oom { limit: None, .. } => "OOM-killed".to_owned(),
-        Cause::Dependency { code, peer, at, .. } => {
-            format!(
-                "it exits with code {code} after a failed connect to {}",
-                peers::name(window.world(), peer, *at)
-            )
-        }
-        Cause::Signal { signal } => format!("it is ended by {}", exit_status::signal_name(*signal)),
-        Cause::Command { code } => exit_status::meaning(*code),
-        Cause::Killed { .. } => "it is killed from outside with SIGKILL".to_owned(),
-        Cause::Error { code } => format!("it exits with code {code}"),
-        Cause::Liveness | Cause::Finishes | Cause::Unknown => "why is not known".to_owned(),
-    }
 }

@@ -127,7 +127,7 @@ fn insight(window: &Window<'_>, pod: &Pod, told: &Unschedulable<'_>, message: &s
         }
     }
     insight.about = suspects::pod(identity);
-    insight.suspects = blame(pod, told).into_iter().chain(suspects::owner(identity)).collect();
+    insight.suspects = suspects(pod, told).into_iter().chain(suspects::owner(identity)).collect();
     insight.remedies = remedies(pod, told, nearest, &rooms);
     insight
 }
@@ -204,7 +204,7 @@ fn cause(told: &Unschedulable<'_>, ask: Amount, rooms: &[Room<'_>], nearest: Opt
     }
 }
 
-fn blame(pod: &Pod, told: &Unschedulable<'_>) -> Vec<Culprit> {
+fn suspects(pod: &Pod, told: &Unschedulable<'_>) -> Vec<Culprit> {
     let is_volume = |obstacle: &Obstacle<'_>| {
         matches!(
             obstacle,
@@ -225,7 +225,7 @@ fn remedies(
     rooms: &[Room<'_>],
 ) -> Vec<Remedy> {
     let describe = Target::pod(&pod.identity).as_ref().map(kubectl::describe);
-    let of_claims = !blame(pod, told).is_empty();
+    let of_claims = !suspects(pod, told).is_empty();
     let claims = pod
         .identity
         .namespace

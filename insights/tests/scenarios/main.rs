@@ -7,6 +7,7 @@ mod dns_down;
 mod files;
 mod fires;
 mod network;
+mod probes;
 mod ready;
 mod rejected;
 mod services;

@@ -64,7 +64,7 @@ fn an_init_container_that_fails_in_a_loop_is_told_once() {
     let insight = only(&said, "init-stuck");
     assert_eq!(
         insight.title,
-        "shop/web-1 waits for its init container migrate, which fails again and again: it exits with code 1"
+        "shop/web-1 waits for its init container migrate, which fails again and again: exits with code 1"
     );
     assert!(
         insight
