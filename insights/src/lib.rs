@@ -12,6 +12,7 @@ mod destination;
 mod disruption;
 mod dns;
 mod ends;
+mod eviction;
 mod exit_status;
 mod forecast;
 pub mod kubectl;
