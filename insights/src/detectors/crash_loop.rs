@@ -232,7 +232,9 @@ fn with_remedies(
         }
         Cause::Dependency { lead, .. } => {
             if let What::Connect { peer, .. } = &lead.what {
-                insight.remedies.extend(peers::look(window.world(), peer, lead.at, peers::REFUSAL));
+                insight
+                    .remedies
+                    .extend(peers::look(window.world(), peer, lead.at, peers::REFUSAL));
             }
         }
         _ => {}

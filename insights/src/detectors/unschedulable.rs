@@ -127,7 +127,10 @@ fn insight(window: &Window<'_>, pod: &Pod, told: &Unschedulable<'_>, message: &s
         }
     }
     insight.about = suspects::pod(identity);
-    insight.suspects = suspects(pod, told).into_iter().chain(suspects::owner(identity)).collect();
+    insight.suspects = suspects(pod, told)
+        .into_iter()
+        .chain(suspects::owner(identity))
+        .collect();
     insight.remedies = remedies(pod, told, nearest, &rooms);
     insight
 }
