@@ -122,7 +122,7 @@ async fn watch(
     let (events, mut queue) = EventSender::bounded(QUEUE);
     let cx = Context {
         events,
-        pods: sources::pid_map(),
+        pods: sources::pid_map(sniff.k8s_only),
         stop: CancellationToken::new(),
     };
     let watching = (!sniff.k8s_only).then(|| sources::keep_up_to_date(&cx.pods));

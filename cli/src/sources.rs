@@ -18,13 +18,13 @@ use crate::{privileges, profile};
 /// What the pid map may keep, bytes.
 const PIDMAP_CAPACITY: u64 = 64 * 1024 * 1024;
 
-/// The map from kernel ids to pods.
-pub(crate) fn pid_map() -> Arc<PidMap> {
+/// The map from kernel ids to pods. Without a kernel to ask it for, it keeps nothing: the names of a large cluster are many.
+pub(crate) fn pid_map(k8s_only: bool) -> Arc<PidMap> {
     let roots = Roots {
         proc: "/proc".into(),
         cgroup: "/sys/fs/cgroup".into(),
     };
-    Arc::new(PidMap::new(roots, PIDMAP_CAPACITY))
+    Arc::new(PidMap::new(roots, if k8s_only { 0 } else { PIDMAP_CAPACITY }))
 }
 
 /// Keeps the map up to date while the guard lives. Without, it finds everything too, only later.

@@ -193,11 +193,16 @@ impl Engine {
         let track = self
             .tracks
             .entry(scope)
-            .or_insert_with(|| Track::new(event.subject.clone(), self.now));
-        track.heard = self.now;
+            .or_insert_with(|| Track::new(event.subject.clone(), Timestamp::default()));
+        // A state is looked at once: what it is as long as nothing happens needs no look each second.
+        let is_state = matches!(&event.body, Body::Fact(fact) if fact.is_state());
+        if is_state {
+            track.looked = None;
+        } else {
+            track.heard = self.now;
+        }
         let (Subject::Container(identity), Some(id)) = (&event.subject, event.subject.container_id()) else {
             track.subject = event.subject.clone();
-            let is_state = matches!(&event.body, Body::Fact(fact) if fact.is_state());
             return is_state || track.own.add(event);
         };
         let (identity, id) = (identity.clone(), id.clone());

@@ -34,9 +34,9 @@ pub struct PodState {
     /// By when it is to be gone, once its deletion was asked for: `metadata.deletionTimestamp`, which holds the grace period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deleted: Option<Timestamp>,
-    /// Labels.
+    /// Labels; pods of one template share them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub labels: Labels,
+    pub labels: Arc<Labels>,
     /// `Guaranteed`, `Burstable`, `BestEffort`.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub qos: Arc<str>,

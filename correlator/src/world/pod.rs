@@ -67,6 +67,9 @@ impl Pod {
         while self.names.len() > MAX_IDS {
             self.names.pop_front();
         }
+        if ended.is_empty() {
+            return named;
+        }
         let known = self.terminations.entry(container.name.clone()).or_default();
         for termination in ended {
             if !known.iter().any(|other| is_same(other, termination)) {

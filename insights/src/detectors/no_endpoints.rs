@@ -45,7 +45,7 @@ impl Detector for Rule {
         let culprit = Culprit::Object(name.clone());
         let callers: Vec<String> = window
             .open()
-            .filter(|insight| insight.id != self.id() && insight.suspects.contains(&culprit))
+            .filter(|insight| insight.id.starts_with("connect-") && insight.suspects.contains(&culprit))
             .map(|insight| insight.subject.to_string())
             .collect();
         if callers.is_empty() {

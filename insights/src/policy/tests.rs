@@ -49,7 +49,7 @@ fn rule(peers: Vec<PolicyPeer>, ports: Vec<PolicyPort>) -> PolicyRule {
 fn running(namespace: &str, name: &str, label: (&str, &str), last: u8) -> Event {
     let pod = pod(namespace, name).container("app").ip([10, 244, 0, last]).port(8080);
     let mut state: PodState = pod.state();
-    state.labels = labels(&[label]);
+    state.labels = labels(&[label]).into();
     state.containers[0].port_names = [("http".into(), 8080)].into();
     Event {
         body: Body::Fact(Fact::Pod(Box::new(state))),

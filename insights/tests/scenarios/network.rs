@@ -71,7 +71,7 @@ impl Network {
     /// A pod with the label `app`.
     pub(crate) fn labelled(&mut self, pod: &Pod, app: &str) -> &mut Self {
         let mut state = pod.state();
-        state.labels = [("app".into(), app.into())].into();
+        state.labels = std::sync::Arc::new([("app".into(), app.into())].into());
         self.push(Event {
             body: Body::Fact(Fact::Pod(Box::new(state))),
             ..pod_state(secs(1), pod)

@@ -21,7 +21,7 @@ fn cart_pod() -> Pod {
 /// The pod as its Service finds it: labelled, with a port.
 fn labelled(pod: &Pod, port: u16) -> Event {
     let mut state: PodState = pod.state();
-    state.labels = [("app".into(), "cart".into())].into();
+    state.labels = Arc::new([("app".into(), "cart".into())].into());
     for container in &mut state.containers {
         container.ports = vec![port];
     }

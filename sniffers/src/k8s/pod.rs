@@ -153,7 +153,7 @@ fn state(pod: Pod, pruner: &mut Pruner) -> PodState {
         host_network: spec.host_network.unwrap_or(false),
         created: timestamp(metadata.creation_timestamp.as_ref()),
         deleted: timestamp(metadata.deletion_timestamp.as_ref()),
-        labels: pruner.labels(metadata.labels.as_ref()),
+        labels: pruner.shared_labels(metadata.labels.as_ref()),
         qos: pruner.name(status.qos_class.as_deref()),
         grace: spec
             .termination_grace_period_seconds

@@ -26,6 +26,7 @@ const MESSAGE: usize = 512;
 #[derive(Debug, Default)]
 pub(super) struct Pruner {
     shared: HashSet<Arc<str>>,
+    label_sets: HashSet<Arc<Labels>>,
     left_out: u64,
 }
 
@@ -84,6 +85,20 @@ impl Pruner {
             }
         }
         kept
+    }
+
+    /// The same, held once for all objects that have the same.
+    pub(super) fn shared_labels(&mut self, labels: Option<&BTreeMap<String, String>>) -> Arc<Labels> {
+        let labels = self.labels(labels);
+        if let Some(known) = self.label_sets.get(&labels) {
+            return known.clone();
+        }
+        if self.label_sets.len() >= SHARED {
+            self.label_sets.clear();
+        }
+        let labels = Arc::new(labels);
+        self.label_sets.insert(labels.clone());
+        labels
     }
 
     /// Status conditions.
