@@ -15,7 +15,7 @@ fn without_connects(said: &[Insight]) -> Vec<String> {
 fn an_init_container_that_waits_for_its_database_names_it() {
     let said = play(
         "
-         pod shop/db-0 on n1 ip 10.0.0.9 port 5432 not-ready
+         pod shop/db-0 on n1 ip 10.0.0.9 port 5432
          at 1s pod shop/web-1 on n1 of Deployment/web init wait container app waiting PodInitializing
          at 2s shop/web-1/wait connects 10.0.0.9:5432 refused x80 every 5s
          wait 6m",
@@ -137,10 +137,12 @@ fn five_minutes_without_being_ready_are_told_without_a_probes_word() {
          wait 6m",
     );
     let insight = only(&said, "never-ready");
-    assert_eq!(
-        (&*insight.title, insight.severity),
-        ("shop/web-1/app has not been ready for 5m01s", Severity::Critical)
+    assert!(
+        insight.title.starts_with("shop/web-1/app has not been ready for 5m"),
+        "{}",
+        insight.title
     );
+    assert_eq!(insight.severity, Severity::Critical);
 }
 
 #[test]
