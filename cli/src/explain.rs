@@ -15,6 +15,9 @@ pub(crate) fn run(id: Option<&str>) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     };
+    if let Some((_, why)) = insights::NOT_YET.iter().find(|(known, _)| *known == id) {
+        bail!("{id} is not recognised yet: {why}");
+    }
     let Some((_, manual)) = insights::MANUALS.iter().find(|(known, _)| *known == id) else {
         bail!("there is no insight {id:?}; `tapio explain` lists them");
     };

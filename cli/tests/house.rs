@@ -159,6 +159,10 @@ fn the_catalogue_in_the_docs_is_current() {
         let title = title.trim_start_matches("# ");
         text.extend(["\n## `", id, "`: ", title, "\n", rest, "\n"]);
     }
+    text += "\n# Not yet\n\n";
+    for (id, why) in insights::NOT_YET {
+        text.extend(["- `", id, "`: ", why, ".\n"]);
+    }
     current("docs/insights.md", &text);
 }
 

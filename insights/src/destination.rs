@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use correlator::object::{Endpoint, ObjectRef, ServicePort, ServiceState, TargetPort};
+use correlator::object::{Endpoint, ObjectRef, ObjectState, ServicePort, ServiceState, TargetPort};
 use correlator::{ContainerStatus, Peer, Pod, Timestamp, World};
 
 use crate::phrase::count;
@@ -100,6 +100,24 @@ pub(crate) fn ready<'a>(world: &'a World, name: &ObjectRef) -> impl Iterator<Ite
         .filter(|endpoint| endpoint.ready)
 }
 
+/// A workload of the Service's name that wants no pod. Which pods a workload would make is not kept, so the name is all
+/// there is to go by.
+fn scaled_to_zero(world: &World, service: &ObjectRef) -> String {
+    let namesake = ["Deployment", "StatefulSet"].into_iter().find_map(|kind| {
+        let name = ObjectRef {
+            kind: kind.into(),
+            ..service.clone()
+        };
+        match world.object(&name)? {
+            ObjectState::Workload(workload) if workload.wanted == Some(0) => Some(name),
+            _ => None,
+        }
+    });
+    namesake
+        .map(|name| format!("; {name} is scaled to 0"))
+        .unwrap_or_default()
+}
+
 /// Why a Service has no ready endpoint.
 pub(crate) fn why_nothing_is_ready(
     world: &World,
@@ -112,7 +130,11 @@ pub(crate) fn why_nothing_is_ready(
     }
     let selected: Vec<&Pod> = selected(world, name, service).collect();
     if !service.selector.is_empty() && selected.is_empty() {
-        return format!("the selector of {name} ({}) matches no pod", selector(service));
+        return format!(
+            "the selector of {name} ({}) matches no pod{}",
+            selector(service),
+            scaled_to_zero(world, name)
+        );
     }
     let pods: Vec<String> = selected.iter().take(NAMED).map(|pod| standing(pod)).collect();
     let more = if selected.len() > NAMED { ", and others" } else { "" };

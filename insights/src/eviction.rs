@@ -133,7 +133,7 @@ impl Account<'_> {
                 let what = name.map_or_else(|| "it".to_owned(), text);
                 let limit = limit.map(|limit| format!(" of {}", text(limit))).unwrap_or_default();
                 Some(format!(
-                    "{what} wrote more than the local storage limit{limit}; the node itself was not short"
+                    "{what} wrote more than the limit of ephemeral (local) storage{limit}; the node itself was not short"
                 ))
             }
             Self::Condition { conditions } => {

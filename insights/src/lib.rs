@@ -23,6 +23,7 @@ mod memory_kills;
 mod messages;
 mod names;
 mod nodes;
+mod not_yet;
 mod obstacles;
 mod peers;
 mod phrase;
@@ -38,6 +39,7 @@ mod waits_for;
 mod workloads;
 
 pub use kubectl::{Kubectl, quote};
+pub use not_yet::NOT_YET;
 pub use phrase::escape;
 
 include!(concat!(env!("OUT_DIR"), "/detectors.rs"));

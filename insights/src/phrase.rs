@@ -62,6 +62,15 @@ pub fn escape(text: &str, most: usize) -> String {
     out
 }
 
+/// The end of a text from outside, in quotes and made harmless: errors that were passed on through several layers name the
+/// innermost reason last.
+pub(crate) fn ending(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    let end: String = text.trim().chars().skip(length.saturating_sub(most)).collect();
+    let cut = if length > most { "…" } else { "" };
+    format!("\"{cut}{}\"", escape(&end, most))
+}
+
 fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}')

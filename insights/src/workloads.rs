@@ -1,6 +1,6 @@
 //! Workloads and their pods: which are theirs, which do not come up, and how to look at them.
 
-use correlator::{ContainerStatus, ObjectRef, Pod, Remedy, Risk, Timestamp, Window, World};
+use correlator::{ContainerRole, ContainerStatus, ObjectRef, Pod, Remedy, Risk, Timestamp, Window, World};
 
 use crate::kubectl::{Kubectl, Target, describe};
 use crate::phrase::escape;
@@ -64,8 +64,13 @@ pub(crate) fn why_unready(pod: &Pod) -> String {
         .containers
         .iter()
         .find(|one| !one.ready && !one.role.completes());
+    let before =
+        pod.state.containers.iter().find(|one| {
+            matches!(one.role, ContainerRole::Init) && matches!(one.status, ContainerStatus::Running { .. })
+        });
     unscheduled
         .map(|condition| format!("not scheduled: {}", escape(&condition.message, 160)))
+        .or(before.map(|one| format!("its init container {} still runs", one.name)))
         .or(stuck)
         .or(running.map(|one| format!("{} runs but is not ready", one.name)))
         .unwrap_or_else(|| "not ready".to_owned())

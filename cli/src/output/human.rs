@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use colored::{ColoredString, Colorize as _};
-use correlator::{Insight, Owner, Prediction, Remedy, Severity, Status, Subject, Timestamp};
+use correlator::{Evidence, Insight, Owner, Prediction, Remedy, Severity, Status, Subject, Timestamp};
 use insights::escape;
 use textwrap::{Options, WordSplitter};
 
@@ -12,6 +12,9 @@ use super::glyphs::Glyphs;
 
 /// Longest foreign text that is shown, characters.
 const LONGEST: usize = 2_000;
+
+/// Pieces of evidence that an update shows.
+const NEWEST: usize = 3;
 
 /// Writes insights in the layout of the manual.
 pub(crate) struct Human<W> {
@@ -71,37 +74,57 @@ impl<W: Write> Human<W> {
         writeln!(self.out, "\n{glyph}{text}")
     }
 
-    fn whole(&mut self, insight: &Insight) -> io::Result<()> {
+    fn head(&mut self, insight: &Insight, again: &str) -> io::Result<()> {
         let bar = self.glyphs.bar;
         let word = insight.severity.label().to_uppercase();
-        let again = if insight.status == Status::Updated {
-            " (update)"
-        } else {
-            ""
-        };
         let head = paint(insight.severity, &format!("{bar} {word} {bar}"));
         writeln!(self.out, "{head} {} {}{again}", clock(insight.at), insight.id.dimmed())?;
         self.line(0, &insight.title)?;
-        self.line(3, &insight.cause)?;
+        self.line(3, &insight.cause)
+    }
+
+    /// What is new since it was said: the actions stay as they were.
+    fn update(&mut self, insight: &Insight) -> io::Result<()> {
+        self.head(insight, " (update)")?;
+        let newest = insight.evidence.len().saturating_sub(NEWEST);
+        for evidence in insight.evidence.iter().skip(newest) {
+            self.evidence(evidence)?;
+        }
+        self.consequences(insight)?;
+        if let Some(prediction) = &insight.prediction {
+            self.prediction(prediction)?;
+        }
+        writeln!(self.out)
+    }
+
+    fn evidence(&mut self, evidence: &Evidence) -> io::Result<()> {
+        let source = evidence.source.label();
+        self.bullet(&format!("{} {source}: {}", clock(evidence.at), evidence.says))
+    }
+
+    fn consequences(&mut self, insight: &Insight) -> io::Result<()> {
+        if insight.consequences.is_none() {
+            return Ok(());
+        }
+        self.heading("", &format!("Explains {} more:", insight.consequences.count))?;
+        insight
+            .consequences
+            .examples
+            .iter()
+            .try_for_each(|example| self.bullet(example))
+    }
+
+    fn whole(&mut self, insight: &Insight) -> io::Result<()> {
+        self.head(insight, "")?;
         self.heading(self.glyphs.affected, "Affected resources:")?;
         for resource in affected(&insight.subject) {
             self.bullet(&resource)?;
         }
         self.heading("", "Evidence:")?;
         for evidence in &insight.evidence {
-            self.bullet(&format!(
-                "{} {}: {}",
-                clock(evidence.at),
-                evidence.source.label(),
-                evidence.says
-            ))?;
+            self.evidence(evidence)?;
         }
-        if !insight.consequences.is_none() {
-            self.heading("", &format!("Explains {} more:", insight.consequences.count))?;
-            for example in &insight.consequences.examples {
-                self.bullet(example)?;
-            }
-        }
+        self.consequences(insight)?;
         if let Some(prediction) = &insight.prediction {
             self.prediction(prediction)?;
         }
@@ -164,6 +187,8 @@ impl<W: Write> Writer for Human<W> {
             )?;
             self.line(3, &format!("no longer seen: {}", insight.title))?;
             writeln!(self.out)?;
+        } else if insight.status == Status::Updated {
+            self.update(insight)?;
         } else {
             self.whole(insight)?;
         }

@@ -18,7 +18,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, Insight, ObjectRef, Remedy, Risk, Severity, Source, Timestamp, Verdict, Window,
+    ContainerView, Culprit, Detector, Insight, ObjectRef, ObjectState, Remedy, Risk, Severity, Source, Timestamp,
+    Verdict, Window, World,
 };
 
 use crate::destination;
@@ -138,8 +139,20 @@ fn insight(
     insight
 }
 
+/// The name that a Service of type `ExternalName` stands for.
+fn external_name(world: &World, service: &ObjectRef) -> Option<String> {
+    match world.object(service)? {
+        ObjectState::Service(service) => service.external_name.as_deref().map(|name| escape(name, 253)),
+        _ => None,
+    }
+}
+
 fn cause(window: &Window<'_>, meaning: &Meaning<'_>) -> String {
     match meaning {
+        Meaning::Exists(service) if external_name(window.world(), service).is_some() => {
+            let target = external_name(window.world(), service).unwrap_or_default();
+            format!("{service} stands for the name {target} (ExternalName), which does not exist")
+        }
         Meaning::Exists(service) if destination::ready(window.world(), service).next().is_none() => {
             format!(
                 "{service} is there but has no ready endpoint; a headless Service has no address until one is ready"

@@ -128,7 +128,7 @@ fn reason(pod: &Pod) -> &str {
 fn headline(by: Disruption, account: &Account<'_>) -> String {
     match (by, account) {
         (Disruption::Pressure, Account::Node { resource, .. }) => format!("the node ran low on {resource}"),
-        (Disruption::Pressure, Account::Own { .. }) => "it used more local storage than it may".to_owned(),
+        (Disruption::Pressure, Account::Own { .. }) => "it used more ephemeral (local) storage than it may".to_owned(),
         (Disruption::Pressure, Account::Condition { .. }) => "the node was under pressure and took no pods".to_owned(),
         (Disruption::Pressure, Account::Unknown) => "the kubelet evicted it".to_owned(),
         (Disruption::Shutdown, _) => "the node shuts down".to_owned(),

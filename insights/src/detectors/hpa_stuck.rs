@@ -88,6 +88,12 @@ fn insight(window: &Window<'_>, name: &ObjectRef, autoscaler: &AutoscalerState, 
             Severity::Warning,
         ),
     };
+    let says = escape(&condition.message, 300);
+    let cause = if says.is_empty() {
+        cause
+    } else {
+        format!("{cause}; it says: \"{says}\"")
+    };
     let mut insight = Insight::new(
         "hpa-stuck",
         Subject::Object(name.clone().into()),

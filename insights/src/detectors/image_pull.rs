@@ -111,7 +111,7 @@ fn headline(why: Why) -> &'static str {
         Why::TimedOut => "the registry is not reached",
         Why::Certificate => "the registry's certificate is not accepted",
         Why::PlainHttp => "the registry speaks HTTP, not HTTPS",
-        Why::RateLimited => "too many pulls",
+        Why::RateLimited => "too many pulls (HTTP 429)",
         Why::ServerError => "the registry fails",
         Why::WrongPlatform => "the image is not made for this node's platform",
         Why::InvalidName => "that is no image name",

@@ -20,13 +20,16 @@ use correlator::{Detector, Insight, ObjectRef, Pod, Remedy, Source, Verdict, Win
 
 use crate::kubectl::{self, Target};
 use crate::messages::mount::{self, MountFailure, Why};
-use crate::phrase::{count, escape};
+use crate::phrase::{count, ending, escape};
 use crate::standing::{self, Setup, Told};
 use crate::{advice, suspects};
 
 const GRACE: Duration = Duration::from_secs(30);
 const MOVING: Duration = Duration::from_secs(60);
 const SYNCING: Duration = Duration::from_secs(300);
+
+/// Characters of a message that a cause quotes.
+const QUOTED: usize = 160;
 
 /// The detector.
 pub(crate) struct Rule;
@@ -128,7 +131,7 @@ fn cause(why: &Why<'_>, message: &str) -> String {
         Why::NoDriver(_) => "the driver's pod on this node is not running, or has not registered itself".to_owned(),
         Why::NoClass(_) => "the claim names a storage class that does not exist".to_owned(),
         Why::NoClaim => "what the pod names was deleted, or never made".to_owned(),
-        Why::Path => "the node does not have what the volume names".to_owned(),
+        Why::Path => format!("the node does not have what the volume names: {}", ending(message, QUOTED)),
         Why::Permission => match mount::server(message) {
             Some(server) => format!("the server does not let this node mount {}", escape(server, 200)),
             None => "the node or the driver lacks a right that the storage wants".to_owned(),
@@ -138,7 +141,7 @@ fn cause(why: &Why<'_>, message: &str) -> String {
         Why::NoProvisioner => "no storage class is set or no provisioner is for it, and no volume that exists fits".to_owned(),
         Why::Missing(_) | Why::NotSynced => "the API server has not given the kubelet the object yet; the kubelet's connection or rights may be at fault".to_owned(),
         Why::TimedOut => "the kubelet only says that it waited; the attach/detach controller or the driver has the reason".to_owned(),
-        Why::Unknown => "the words of the kubelet are below".to_owned(),
+        Why::Unknown => format!("the kubelet says {}", ending(message, QUOTED)),
     }
 }
 

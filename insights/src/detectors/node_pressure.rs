@@ -73,6 +73,11 @@ fn insight(window: &Window<'_>, name: &str, condition: &Condition, what: &str) -
         );
         (format!("node {name} is short of {what}"), cause, Severity::Warning)
     };
+    let over = match &*condition.kind {
+        "MemoryPressure" => over_request(window, name),
+        _ => Vec::new(),
+    };
+    let cause = over.first().map_or(cause.clone(), |worst| format!("{cause}; {worst}"));
     let mut insight = Insight::new("node-pressure", Subject::Node(name.into()), severity, title, cause);
     insight.what = condition.kind.to_string();
     if has_no_network {
@@ -80,10 +85,8 @@ fn insight(window: &Window<'_>, name: &str, condition: &Condition, what: &str) -
     }
     let says = format!("{} is True ({})", condition.kind, condition.reason);
     insight = insight.because(condition.since.unwrap_or(window.now()), Source::Kubernetes, says);
-    if &*condition.kind == "MemoryPressure" {
-        for says in over_request(window, name) {
-            insight = insight.because(window.now(), Source::Cgroup, says);
-        }
+    for says in over {
+        insight = insight.because(window.now(), Source::Cgroup, says);
     }
     insight.remedies.extend(look_at(
         name,

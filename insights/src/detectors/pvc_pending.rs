@@ -19,10 +19,13 @@ use correlator::{
 };
 
 use crate::kubectl::list_all;
-use crate::phrase::{bytes, escape};
+use crate::phrase::{bytes, ending, escape};
 use crate::workloads::look_at;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Characters of a message that a cause quotes.
+const QUOTED: usize = 160;
 
 /// The detector.
 pub(crate) struct Rule;
@@ -79,11 +82,13 @@ fn insight(window: &Window<'_>, name: &ObjectRef, claim: &ClaimState, waiting: &
     let cause = match &complaint {
         _ if is_lost => "the volume it was bound to does not exist any more".to_owned(),
         Some((_, event)) if event.message.contains("not found") => format!("{class} does not exist"),
-        Some((_, event)) if &*event.reason == "ProvisioningFailed" => format!("the provisioner of {class} failed"),
+        Some((_, event)) if &*event.reason == "ProvisioningFailed" => {
+            format!("the provisioner of {class} failed: {}", ending(&event.message, QUOTED))
+        }
         Some((_, event)) if event.message.contains("no persistent volumes available") => {
             format!("no volume fits it, and {class} makes none")
         }
-        Some((_, event)) => format!("it waits ({})", event.reason),
+        Some((_, event)) => format!("it waits ({}): {}", event.reason, ending(&event.message, QUOTED)),
         None => format!("{class} has not made a volume, and no event tells why"),
     };
     let mut insight = Insight::new(
@@ -119,17 +124,14 @@ fn insight(window: &Window<'_>, name: &ObjectRef, claim: &ClaimState, waiting: &
     insight
 }
 
-/// The last event about the claim that is a complaint.
+/// The last event about the claim that is a complaint; that somebody outside is to provision it only where nothing else is
+/// said.
 fn complaint<'a>(window: &Window<'a>) -> Option<(Timestamp, &'a KubeEvent)> {
-    window.own().facts().rev().find_map(|(at, fact)| match fact {
-        Fact::Event(event)
-            if matches!(
-                &*event.reason,
-                "ProvisioningFailed" | "FailedBinding" | "ExternalProvisioning"
-            ) =>
-        {
-            Some((*at, event))
-        }
-        _ => None,
-    })
+    let last = |reasons: &[&str]| {
+        window.own().facts().rev().find_map(|(at, fact)| match fact {
+            Fact::Event(event) if reasons.contains(&&*event.reason) => Some((*at, event)),
+            _ => None,
+        })
+    };
+    last(&["ProvisioningFailed", "FailedBinding"]).or_else(|| last(&["ExternalProvisioning"]))
 }

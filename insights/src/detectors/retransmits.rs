@@ -136,7 +136,7 @@ fn insight(
     rise: Option<Rise>,
 ) -> Insight {
     let (now, subject, share) = (window.now(), container.subject(), percent(sent.share()));
-    let title = format!("{subject} sends up to {share} of its TCP segments again");
+    let title = format!("{subject} retransmits up to {share} of its TCP segments");
     let (alike, others) = neighbours(window);
     let is_general = alike > 0 && 2 * alike >= others;
     let node = container.identity.node.as_deref().unwrap_or("the node");

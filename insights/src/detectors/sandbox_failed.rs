@@ -20,12 +20,15 @@ use correlator::{Detector, Insight, Pod, PodIdentity, Remedy, Risk, Source, Verd
 
 use crate::kubectl::{self, Kubectl, Target};
 use crate::messages::sandbox::{self, SandboxFailure, Why};
-use crate::phrase::{count, escape};
+use crate::phrase::{count, ending, escape};
 use crate::standing::{self, Setup, Told};
 use crate::{advice, suspects};
 
 const GRACE: Duration = Duration::from_secs(30);
 const LEAST: u32 = 2;
+
+/// Characters of a message that a cause quotes.
+const QUOTED: usize = 160;
 
 /// The detector.
 pub(crate) struct Rule;
@@ -64,7 +67,7 @@ fn insight(window: &Window<'_>, pod: &Pod, told: &Told<'_>, all: u32) -> Insight
         window.subject(),
         severity,
         title,
-        cause(&failure, identity),
+        cause(&failure, identity, told.message),
     );
     insight.revision = u64::from(all);
     let says = format!(
@@ -104,7 +107,7 @@ fn headline(failure: &SandboxFailure<'_>) -> String {
     }
 }
 
-fn cause(failure: &SandboxFailure<'_>, pod: &PodIdentity) -> String {
+fn cause(failure: &SandboxFailure<'_>, pod: &PodIdentity, message: &str) -> String {
     let node = pod.node.as_deref().unwrap_or("the node");
     let detail = failure.detail.map(|detail| escape(detail, 120));
     let named = |before: &str, after: &str| {
@@ -124,7 +127,7 @@ fn cause(failure: &SandboxFailure<'_>, pod: &PodIdentity) -> String {
         Why::RuntimeDown => format!("the kubelet on {node} gets no answer from the container runtime"),
         Why::NameReserved => "the runtime has not finished an earlier try to make the same sandbox; that often means that it is overloaded".to_owned(),
         Why::NodeExhausted => format!("{node} has run out of something that every new pod needs"),
-        Why::Plugin | Why::Oci | Why::TimedOut | Why::Unknown => "the words of the runtime are below".to_owned(),
+        Why::Plugin | Why::Oci | Why::TimedOut | Why::Unknown => format!("the runtime says {}", ending(message, QUOTED)),
     }
 }
 

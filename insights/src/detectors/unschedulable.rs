@@ -158,7 +158,7 @@ fn obstacle_words(obstacle: &Obstacle<'_>) -> String {
         Obstacle::Insufficient(resource) => format!("too little {}", escape(resource, 80)),
         Obstacle::NodeSelector => "node selector or affinity does not match".to_owned(),
         Obstacle::PodAffinity => "the pods it wants to be near are not there".to_owned(),
-        Obstacle::AntiAffinity => "pods it must not be near are there".to_owned(),
+        Obstacle::AntiAffinity => "pods it must not be near are there (anti-affinity)".to_owned(),
         Obstacle::TopologySpread => "it would be spread too unevenly".to_owned(),
         Obstacle::Taint { key: "", .. } => "a taint is not tolerated".to_owned(),
         Obstacle::Taint { key, value: "" } => format!("the taint {} is not tolerated", escape(key, 120)),

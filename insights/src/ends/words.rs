@@ -96,7 +96,7 @@ pub(crate) fn explain(
             failed_explained(window, lead),
             duration(lead.before)
         ),
-        Cause::Error { code } => format!("the application ended itself with code {code}{when}"),
+        Cause::Error { code } => format!("the application ended itself with code {code}{when}{}", last_words(end)),
         Cause::Unknown { missing } if missing.is_empty() => {
             "the API server gives no exit code of the last ten minutes, and the kernel saw no end in the last five"
                 .to_owned()
@@ -106,6 +106,15 @@ pub(crate) fn explain(
             missing.join("; ")
         ),
     }
+}
+
+/// What the container left as its termination message, or the end of its log.
+fn last_words(end: Option<&End<'_>>) -> String {
+    let message = end.and_then(|end| end.stated).map(|stated| stated.message.trim());
+    let message = message.filter(|message| !message.is_empty());
+    message
+        .map(|message| format!("; its last words: \"{}\"", escape(message, 200)))
+        .unwrap_or_default()
 }
 
 fn out_of_memory(whose: Whose, gave_up: Option<i32>, when: &str) -> String {

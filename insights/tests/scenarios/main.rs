@@ -4,6 +4,8 @@
 mod changes;
 mod dns;
 mod dns_down;
+mod fault;
+mod faults;
 mod files;
 mod fires;
 mod network;

@@ -25,7 +25,7 @@ const WATCH_SECONDS: u32 = 60;
 /// Objects of one page of a list.
 const PAGE: u32 = 500;
 /// How long a probe may take.
-const PROBE: Duration = Duration::from_secs(5);
+const PROBE: Duration = Duration::from_secs(8);
 
 /// What is done with the objects of one resource.
 pub(super) trait Reader: Send {

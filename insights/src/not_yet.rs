@@ -1,0 +1,20 @@
+//! What the catalogue promises and tapio does not recognise yet, and why.
+
+/// Id and reason, in the order of the ids.
+pub const NOT_YET: &[(&str, &str)] = &[
+    (
+        "conntrack-full",
+        "no probe gives the count and the limit of the connection tracking table",
+    ),
+    ("gpu-idle", "nothing watches GPUs"),
+    ("gpu-memory-full", "nothing watches GPUs"),
+    (
+        "memory-leak",
+        "growth after a warm-up shows over hours, and tapio remembers five minutes of a container; `oom-trend` tells growth that \
+         will reach the limit soon",
+    ),
+    (
+        "what-changed",
+        "it is no insight of its own: the rollout before any other insight is told in that one's evidence",
+    ),
+];
