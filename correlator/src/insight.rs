@@ -246,6 +246,22 @@ pub struct Remedy {
     pub verify: String,
 }
 
+impl Remedy {
+    /// Something to look at: read-only commands, without risk or impact.
+    pub fn look(title: String, why: String, commands: Vec<String>, verify: String) -> Self {
+        Self {
+            title,
+            why,
+            risk: Risk::None,
+            impact: "none, read-only".to_owned(),
+            needs: None,
+            commands,
+            undo: None,
+            verify,
+        }
+    }
+}
+
 /// What a remedy risks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -6,20 +6,16 @@ use crate::kubectl::Kubectl;
 
 /// Read-only commands; those that could not be made are left out.
 pub(crate) fn look<const N: usize>(title: &str, why: &str, commands: [Option<Kubectl>; N], verify: &str) -> Remedy {
-    Remedy {
-        title: title.to_owned(),
-        why: why.to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands: commands
+    Remedy::look(
+        title.to_owned(),
+        why.to_owned(),
+        commands
             .into_iter()
             .flatten()
             .map(|command| command.to_string())
             .collect(),
-        undo: None,
-        verify: verify.to_owned(),
-    }
+        verify.to_owned(),
+    )
 }
 
 /// A change of the pod's workload by one command, with the command that takes it back. `None` without a command.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use correlator::object::ServiceState;
 use correlator::{
-    ContainerView, Culprit, Failure, ObjectRef, ObjectState, Outcome, Peer, PodIdentity, Remedy, Risk, Signal, Subject,
+    ContainerView, Culprit, Failure, ObjectRef, ObjectState, Outcome, Peer, PodIdentity, Remedy, Signal, Subject,
     Timestamp, Window, World,
 };
 
@@ -212,18 +212,14 @@ pub(crate) fn look(world: &World) -> Option<Remedy> {
         of_pods(&["logs", "--tail=50", "--prefix"]),
         on_object(&["describe"], name),
     ];
-    Some(Remedy {
-        title: "Look at the cluster's DNS server".to_owned(),
-        why: "every pod that uses the cluster's names depends on it".to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands: commands
+    Some(Remedy::look(
+        "Look at the cluster's DNS server".to_owned(),
+        "every pod that uses the cluster's names depends on it".to_owned(),
+        commands
             .into_iter()
             .flatten()
             .map(|command| command.to_string())
             .collect(),
-        undo: None,
-        verify: "its pods are ready and their logs hold no errors".to_owned(),
-    })
+        "its pods are ready and their logs hold no errors".to_owned(),
+    ))
 }

@@ -1,6 +1,6 @@
 //! Nodes: their pods, what those use and ask for, and how to look at them.
 
-use correlator::{ContainerRole, Pod, Remedy, Risk, Scope, Window, World, signals};
+use correlator::{ContainerRole, Pod, Remedy, Scope, Window, World, signals};
 
 use crate::kubectl::{Kubectl, Target, describe};
 
@@ -17,16 +17,12 @@ pub(crate) fn look_at(node: &str, why: &str) -> Option<Remedy> {
     let target = Target::node(node)?;
     let pods = Kubectl::new(&["get", "pods", "--all-namespaces", "--output=wide"])
         .arg(format!("--field-selector=spec.nodeName={node}"));
-    Some(Remedy {
-        title: format!("Look at node {node}"),
-        why: why.to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands: vec![describe(&target).to_string(), pods.to_string()],
-        undo: None,
-        verify: "its conditions are as they should be: Ready is True, every pressure is False".to_owned(),
-    })
+    Some(Remedy::look(
+        format!("Look at node {node}"),
+        why.to_owned(),
+        vec![describe(&target).to_string(), pods.to_string()],
+        "its conditions are as they should be: Ready is True, every pressure is False".to_owned(),
+    ))
 }
 
 /// What a pod's containers use of memory now, and what it asks for: bytes. `None` while nobody measures it.

@@ -1,6 +1,6 @@
 //! The other side of a connection: whose address it is, and how to look at it.
 
-use correlator::{Culprit, Peer, Pod, Remedy, Risk, Timestamp, World};
+use correlator::{Culprit, Peer, Pod, Remedy, Timestamp, World};
 
 use crate::destination::{self, Destination, behind};
 use crate::kubectl::{Kubectl, on_object, on_pod};
@@ -76,14 +76,10 @@ pub(crate) fn look(world: &World, peer: &Peer, at: Timestamp, why: &str) -> Opti
             vec![Kubectl::new(&["get", "pods", "--all-namespaces", "--output=wide"]).arg(by_address)]
         }
     };
-    Some(Remedy {
-        title: format!("Look at what stands behind {peer}"),
-        why: why.to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands: commands.iter().map(Kubectl::to_string).collect(),
-        undo: None,
-        verify: "the container that should answer is running, ready and names that port".to_owned(),
-    })
+    Some(Remedy::look(
+        format!("Look at what stands behind {peer}"),
+        why.to_owned(),
+        commands.iter().map(Kubectl::to_string).collect(),
+        "the container that should answer is running, ready and names that port".to_owned(),
+    ))
 }

@@ -21,20 +21,16 @@ pub(crate) fn look(pod: &PodIdentity, why: &str) -> Remedy {
         on_pod(&["describe", "pod"], pod),
         logs.map(|command| command.flag("--previous")),
     ];
-    Remedy {
-        title: "Read what the container said before it ended".to_owned(),
-        why: why.to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands: commands
+    Remedy::look(
+        "Read what the container said before it ended".to_owned(),
+        why.to_owned(),
+        commands
             .into_iter()
             .flatten()
             .map(|command| command.to_string())
             .collect(),
-        undo: None,
-        verify: "the last lines before the end name the reason, or show that there was none".to_owned(),
-    }
+        "the last lines before the end name the reason, or show that there was none".to_owned(),
+    )
 }
 
 /// Read-only: what a node runs for all its pods. `None` without a node, or when that can be no node's name.
@@ -42,20 +38,16 @@ pub(crate) fn look_at_node(node: Option<&str>) -> Option<Remedy> {
     let node = node.filter(|node| node.split('.').all(is_label))?;
     let field = format!("--field-selector=spec.nodeName={node}");
     let pods = Kubectl::new(&["get", "pods", "--namespace=kube-system", "--output=wide"]).arg(field);
-    Some(Remedy {
-        title: format!("Look at what serves the pods of {node}"),
-        why: "kube-proxy, the network plugin and the DNS cache of a node stand between its pods and everything else"
+    Some(Remedy::look(
+        format!("Look at what serves the pods of {node}"),
+        "kube-proxy, the network plugin and the DNS cache of a node stand between its pods and everything else"
             .to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands: vec![
+        vec![
             Kubectl::new(&["describe", "node"]).arg(node).to_string(),
             pods.to_string(),
         ],
-        undo: None,
-        verify: "all of them are running and ready, and none was restarted lately".to_owned(),
-    })
+        "all of them are running and ready, and none was restarted lately".to_owned(),
+    ))
 }
 
 /// Read-only: how a pod ended. `None` while its names are unknown.
@@ -77,16 +69,12 @@ pub(crate) fn look_at_end(pod: &PodIdentity) -> Option<Remedy> {
 pub(crate) fn look_at_log(pod: &PodIdentity, why: &str) -> Remedy {
     let container = pod.container.as_deref().unwrap_or_default();
     let logs = Target::pod(pod).and_then(|pod| kubectl::logs(&pod, container, Run::Current));
-    Remedy {
-        title: "Read what the container says".to_owned(),
-        why: why.to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands: logs.iter().map(ToString::to_string).collect(),
-        undo: None,
-        verify: "the lines of that time name what failed".to_owned(),
-    }
+    Remedy::look(
+        "Read what the container says".to_owned(),
+        why.to_owned(),
+        logs.iter().map(ToString::to_string).collect(),
+        "the lines of that time name what failed".to_owned(),
+    )
 }
 
 /// What a memory limit should be after `peak` bytes were needed under `limit`: max(peak x 1.2, peak + 100 MiB), rounded
@@ -142,16 +130,12 @@ pub(crate) fn for_command(pod: &PodIdentity, cause: &Cause) -> Option<Remedy> {
     let container = pod.container.as_deref().filter(|name| is_label(name))?;
     let path = format!(r#"jsonpath={{.spec.containers[?(@.name=="{container}")]['image','command','args']}}"#);
     let command = on_pod(&["get", "pod"], pod).map(|command| command.flag("--output").arg(path));
-    Some(Remedy {
-        title: title.to_owned(),
-        why: "the container ends because of what it was told to run".to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands: command.iter().map(ToString::to_string).collect(),
-        undo: None,
-        verify: verify.to_owned(),
-    })
+    Some(Remedy::look(
+        title.to_owned(),
+        "the container ends because of what it was told to run".to_owned(),
+        command.iter().map(ToString::to_string).collect(),
+        verify.to_owned(),
+    ))
 }
 
 fn impact(pod: &PodIdentity) -> String {

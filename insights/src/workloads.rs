@@ -1,6 +1,6 @@
 //! Workloads and their pods: which are theirs, which do not come up, and how to look at them.
 
-use correlator::{ContainerRole, ContainerStatus, ObjectRef, Pod, Remedy, Risk, Timestamp, Window, World};
+use correlator::{ContainerRole, ContainerStatus, ObjectRef, Pod, Remedy, Timestamp, Window, World};
 
 use crate::kubectl::{Kubectl, Target, describe};
 use crate::phrase::escape;
@@ -96,17 +96,13 @@ pub(crate) fn is_explained(window: &Window<'_>, workload: &ObjectRef, except: &s
 /// Read-only: what an object says of itself.
 pub(crate) fn look_at(object: &ObjectRef, why: &str, more: Option<Kubectl>) -> Option<Remedy> {
     let target = Target::object(object)?;
-    Some(Remedy {
-        title: format!("Look at {object}"),
-        why: why.to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands: std::iter::once(describe(&target))
+    Some(Remedy::look(
+        format!("Look at {object}"),
+        why.to_owned(),
+        std::iter::once(describe(&target))
             .chain(more)
             .map(|command| command.to_string())
             .collect(),
-        undo: None,
-        verify: "its conditions and last events name the reason, or show that it is gone".to_owned(),
-    })
+        "its conditions and last events name the reason, or show that it is gone".to_owned(),
+    ))
 }

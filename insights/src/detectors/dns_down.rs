@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, Pod, Remedy, Risk, Scope, Severity, Source, Subject, Verdict, Window,
+    Culprit, Detector, Insight, ObjectRef, Pod, Remedy, Scope, Severity, Source, Subject, Verdict, Window,
 };
 
 use crate::destination;
@@ -177,18 +177,14 @@ fn configuration(service: &ObjectRef) -> Remedy {
         newest_last("replicasets"),
         list("configmaps").map(|command| command.flag("--output=yaml")),
     ];
-    Remedy {
-        title: "See what was changed last".to_owned(),
-        why: "a DNS server that was well and stopped at once was most often rolled out or configured anew".to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands: commands
+    Remedy::look(
+        "See what was changed last".to_owned(),
+        "a DNS server that was well and stopped at once was most often rolled out or configured anew".to_owned(),
+        commands
             .into_iter()
             .flatten()
             .map(|command| command.to_string())
             .collect(),
-        undo: None,
-        verify: "the last change is known, and taking it back brings answers".to_owned(),
-    }
+        "the last change is known, and taking it back brings answers".to_owned(),
+    )
 }

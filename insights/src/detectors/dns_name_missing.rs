@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, Insight, ObjectRef, ObjectState, Remedy, Risk, Severity, Source, Timestamp,
-    Verdict, Window, World,
+    ContainerView, Culprit, Detector, Insight, ObjectRef, ObjectState, Remedy, Severity, Source, Timestamp, Verdict,
+    Window, World,
 };
 
 use crate::destination;
@@ -221,15 +221,13 @@ fn look(container: &ContainerView<'_>, meaning: &Meaning<'_>) -> Option<Remedy> 
     };
     let commands = [settings, there].into_iter().flatten();
     let commands: Vec<String> = commands.map(|command| command.to_string()).collect();
-    (!commands.is_empty()).then(|| Remedy {
-        title: "Find where the name is set and correct it".to_owned(),
-        why: "the name comes from the application's settings; the DNS server only says that it does not exist"
-            .to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands,
-        undo: None,
-        verify: "the name is found and connects follow".to_owned(),
+    (!commands.is_empty()).then(|| {
+        Remedy::look(
+            "Find where the name is set and correct it".to_owned(),
+            "the name comes from the application's settings; the DNS server only says that it does not exist"
+                .to_owned(),
+            commands,
+            "the name is found and connects follow".to_owned(),
+        )
     })
 }

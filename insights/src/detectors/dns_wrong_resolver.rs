@@ -118,16 +118,12 @@ fn insight(
 fn look(container: &ContainerView<'_>) -> Remedy {
     let path = "jsonpath={.spec.dnsPolicy}{\"\\n\"}{.spec.dnsConfig}{\"\\n\"}";
     let command = on_pod(&["get", "pod"], &container.identity).map(|command| command.flag("--output").arg(path));
-    Remedy {
-        title: "Read the pod's dnsPolicy".to_owned(),
-        why: "it decides which DNS server a pod asks".to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands: command.iter().map(ToString::to_string).collect(),
-        undo: None,
-        verify: "it says ClusterFirst, or ClusterFirstWithHostNet in the node's network".to_owned(),
-    }
+    Remedy::look(
+        "Read the pod's dnsPolicy".to_owned(),
+        "it decides which DNS server a pod asks".to_owned(),
+        command.iter().map(ToString::to_string).collect(),
+        "it says ClusterFirst, or ClusterFirstWithHostNet in the node's network".to_owned(),
+    )
 }
 
 /// Sets the policy in the template of what made the pod. Pods themselves cannot be changed so.

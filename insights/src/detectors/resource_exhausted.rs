@@ -15,7 +15,7 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Detector, Insight, REACH, Remedy, Risk, Series, Severity, Signal, Source, Timestamp, Verdict, Window,
+    ContainerView, Detector, Insight, REACH, Remedy, Series, Severity, Signal, Source, Timestamp, Verdict, Window,
 };
 
 use crate::ends;
@@ -266,16 +266,12 @@ fn knob(container: &ContainerView<'_>, limit: Limit) -> Option<Remedy> {
         ),
         Limit::OpenFiles | Limit::Address | Limit::Port => {
             let target = crate::kubectl::Target::pod(pod)?;
-            Some(Remedy {
-                title: "Compare ports and command of the pod's containers".to_owned(),
-                why: "a limit or an address is set in its command or environment, and two containers of a pod share its ports".to_owned(),
-                risk: Risk::None,
-                impact: "none, read-only".to_owned(),
-                needs: None,
-                commands: vec![crate::kubectl::get(&target, "yaml").to_string()],
-                undo: None,
-                verify: "each port is bound once, and ulimit -n of the entrypoint suits the load".to_owned(),
-            })
+            Some(Remedy::look(
+"Compare ports and command of the pod's containers".to_owned(),
+"a limit or an address is set in its command or environment, and two containers of a pod share its ports".to_owned(),
+vec![crate::kubectl::get(&target, "yaml").to_string()],
+"each port is bound once, and ulimit -n of the entrypoint suits the load".to_owned(),
+))
         }
     }
 }

@@ -86,19 +86,15 @@ fn remedies(pod: &Pod, is_lost: bool) -> Vec<Remedy> {
     let Some(target) = Target::pod(&pod.identity) else {
         return Vec::new();
     };
-    let look = Remedy {
-        title: "See what holds it".to_owned(),
-        why: "its finalizers and its last events name what it waits for".to_owned(),
-        risk: Risk::None,
-        impact: "none, read-only".to_owned(),
-        needs: None,
-        commands: vec![
+    let look = Remedy::look(
+        "See what holds it".to_owned(),
+        "its finalizers and its last events name what it waits for".to_owned(),
+        vec![
             get(&target, "jsonpath={.metadata.finalizers}").to_string(),
             describe(&target).to_string(),
         ],
-        undo: None,
-        verify: "the list of finalizers is empty, or names the controller that should remove its own".to_owned(),
-    };
+        "the list of finalizers is empty, or names the controller that should remove its own".to_owned(),
+    );
     let force = is_lost.then(|| Remedy {
         title: "Make the API server forget it".to_owned(),
         why: "its node is gone and will not confirm the end".to_owned(),
