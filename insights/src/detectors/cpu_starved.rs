@@ -7,7 +7,7 @@
 //! the most CPU over what they asked for are named.
 //!
 //! **Thresholds.** One minute of: run-queue wait above 20 ms at the 95th percentile, with at least 100 waits; or tasks kept
-//! waiting for a quarter of the time; and less than a tenth of that time throttled. Warning.
+//! waiting for a quarter of the time; and less than a tenth of that time, and of the quota's periods, throttled. Warning.
 //!
 //! **What to do.** Give the container a CPU request that matches what it needs: requests are what the kernel shares CPUs by.
 
@@ -17,13 +17,13 @@ use correlator::{ContainerView, Detector, Insight, Pod, Scope, Severity, Signal,
 
 use crate::nodes::{look_at, pods_on};
 use crate::phrase::duration;
-use crate::rates::{share, watched};
+use crate::rates::{rise, share, watched};
 
 const REACH: Duration = Duration::from_secs(60);
 const WAIT: Duration = Duration::from_millis(20);
 const LEAST_WAITS: u64 = 100;
 const WAITING: f64 = 0.25;
-/// Of the waiting time, the part that its own quota explains at most.
+/// Of the waiting time, and of the periods of its quota, the part that its own quota explains at most.
 const OWN: f64 = 0.1;
 /// Neighbours that are named, and the cores over its request from which on one is.
 const NAMED: usize = 3;
@@ -72,7 +72,9 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
         return None;
     }
     let throttled = share(container, &signals::CPU_THROTTLED, now, REACH);
-    if throttled > OWN * waiting.max(OWN) {
+    let periods = rise(container, &signals::CPU_PERIODS, now, REACH);
+    let cut_off = rise(container, &signals::CPU_THROTTLED_PERIODS, now, REACH) / periods.max(1.0);
+    if throttled > OWN * waiting.max(OWN) || cut_off > OWN {
         return None;
     }
     let subject = container.subject();
