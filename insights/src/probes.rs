@@ -81,8 +81,16 @@ pub(crate) fn explain(
     }
     if is_starting {
         let allowed = spec.map(|spec| duration(allowed(spec))).unwrap_or_default();
+        let has_startup = container
+            .state
+            .is_some_and(|state| state.probes.contains_key(&ProbeKind::Startup));
+        let without = if has_startup {
+            ""
+        } else {
+            ", and there is no startup probe"
+        };
         cause = format!(
-            "{cause}; this run never answered the probe, which allows {allowed}: its start may take longer than that"
+            "{cause}; this run never answered the probe, which allows {allowed}: its start may take longer than that{without}"
         );
     }
     Finding {

@@ -79,6 +79,9 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
         "which pods are on the node and what they requested",
     ));
     let consumers = consumers::on_node(window, node);
+    if let Some(worst) = consumers.first() {
+        insight.cause = format!("{}; on {node}, {}", insight.cause, worst.says());
+    }
     for consumer in consumers.iter().take(NAMED) {
         insight = insight.because(window.now(), Source::Cgroup, format!("on {node}, {}", consumer.says()));
     }
