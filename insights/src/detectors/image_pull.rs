@@ -114,7 +114,7 @@ fn headline(why: Why) -> &'static str {
         Why::RateLimited => "too many pulls (HTTP 429)",
         Why::ServerError => "the registry fails",
         Why::WrongPlatform => "the image is not made for this node's platform",
-        Why::InvalidName => "that is no valid image name",
+        Why::InvalidName => "the image name is invalid",
         Why::ShortName => "the runtime does not complete short names",
         Why::DiskFull => "the node's disk is full",
         Why::NeverPull => "it is not on the node and may not be pulled",
