@@ -52,7 +52,7 @@ mod tests {
     #[test]
     fn an_image_may_have_a_registry_a_port_a_tag_and_a_digest() {
         let digest = format!("registry.example:5000/team/web:v1@sha256:{}", "0a".repeat(32));
-        for good in ["nginx", "nginx:1.27", "ghcr.io/a/b_c:v1.2-rc", &digest] {
+        for good in ["nginx", "nginx:1.27", "registry.example/a/b_c:v1.2-rc", &digest] {
             assert!(is_image(good), "{good}");
         }
         for bad in ["", "-x", "a b", "a;b", "a$(b)", "a:", "/a", "a\n"] {

@@ -159,12 +159,12 @@ fn host(message: &str) -> Option<&str> {
     looked_up.flatten().or_else(dialled).or_else(asked)
 }
 
-/// The registry that an image reference names; `docker.io` when it names none
+/// The registry that an image reference names; where it names none the runtime has one of its own
 /// (`github.com/distribution/reference`, `splitDockerDomain`).
 pub(crate) fn registry(image: &str) -> &str {
     match image.split_once('/') {
         Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
-        _ => "docker.io",
+        _ => "the runtime's default registry",
     }
 }
 

@@ -244,10 +244,10 @@ mod tests {
                 "Failed to create pod sandbox: rpc error: code = Unavailable desc = error reading from server: EOF",
             ],
         );
-        let pause = "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox image \"registry.k8s.io/pause:3.9\": failed to pull image \"registry.k8s.io/pause:3.9\": dial tcp: lookup registry.k8s.io: no such host";
+        let pause = "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox image \"registry.example/pause:3.9\": failed to pull image \"registry.example/pause:3.9\": dial tcp: lookup registry.example: no such host";
         assert_eq!(
             (classify(pause).why, classify(pause).detail),
-            (Why::PauseImage, Some("registry.k8s.io/pause:3.9"))
+            (Why::PauseImage, Some("registry.example/pause:3.9"))
         );
         let class = "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to get sandbox runtime: no runtime for \"gvisor\" is configured";
         assert_eq!(

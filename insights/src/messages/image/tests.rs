@@ -2,7 +2,7 @@
 
 use super::*;
 
-const NOT_FOUND: &str = r#"Failed to pull image "nginx:nope": rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/library/nginx:nope": failed to resolve reference "docker.io/library/nginx:nope": docker.io/library/nginx:nope: not found"#;
+const NOT_FOUND: &str = r#"Failed to pull image "nginx:nope": rpc error: code = NotFound desc = failed to pull and unpack image "registry.example/library/nginx:nope": failed to resolve reference "registry.example/library/nginx:nope": registry.example/library/nginx:nope: not found"#;
 
 #[track_caller]
 fn all_are(why: Why, messages: &[&str]) {
@@ -18,9 +18,9 @@ fn an_image_or_tag_that_does_not_exist() {
         &[
             NOT_FOUND,
             "rpc error: code = Unknown desc = Error response from daemon: manifest for nginx:nope not found: manifest unknown: manifest unknown",
-            "rpc error: code = Unknown desc = reading manifest nope in docker.io/library/nginx: manifest unknown: manifest unknown",
-            "initializing source docker://quay.io/acme/web:v9: reading manifest v9 in quay.io/acme/web: manifest unknown",
-            r#"Back-off pulling image "nginx:nope": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "docker.io/library/nginx:nope": docker.io/library/nginx:nope: not found"#,
+            "rpc error: code = Unknown desc = reading manifest nope in registry.example/library/nginx: manifest unknown: manifest unknown",
+            "initializing source docker://registry.example/acme/web:v9: reading manifest v9 in registry.example/acme/web: manifest unknown",
+            r#"Back-off pulling image "nginx:nope": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "registry.example/library/nginx:nope": registry.example/library/nginx:nope: not found"#,
             "failed to resolve reference \"r.example/a:1\": unexpected status from HEAD request to https://r.example/v2/a/manifests/1: 404 Not Found",
             "reading manifest 1 in r.example/a: name unknown: repository name not known to registry",
         ],
@@ -48,11 +48,11 @@ fn access_that_is_denied() {
     all_are(
         Why::Denied,
         &[
-            r#"failed to pull and unpack image "docker.io/library/acme:1": failed to resolve reference "docker.io/library/acme:1": pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"#,
+            r#"failed to pull and unpack image "registry.example/library/acme:1": failed to resolve reference "registry.example/library/acme:1": pull access denied, repository does not exist or may require authorization: server message: insufficient_scope: authorization failed"#,
             "Error response from daemon: pull access denied for acme, repository does not exist or may require 'docker login': denied: requested access to the resource is denied",
-            r#"failed to resolve reference "ghcr.io/acme/web:1": unexpected status from HEAD request to https://ghcr.io/v2/acme/web/manifests/1: 403 Forbidden"#,
-            r#"failed to resolve reference "ghcr.io/acme/web:1": failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://ghcr.io/token: 403 Forbidden: denied"#,
-            "reading manifest 1 in docker.io/library/acme: requested access to the resource is denied",
+            r#"failed to resolve reference "registry.example/acme/web:1": unexpected status from HEAD request to https://registry.example/v2/acme/web/manifests/1: 403 Forbidden"#,
+            r#"failed to resolve reference "registry.example/acme/web:1": failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://registry.example/token: 403 Forbidden: denied"#,
+            "reading manifest 1 in registry.example/library/acme: requested access to the resource is denied",
         ],
     );
 }
@@ -117,10 +117,10 @@ fn too_many_pulls_or_a_registry_that_fails() {
     all_are(
         Why::RateLimited,
         &[
-            "failed to copy: httpReadSeeker: failed open: unexpected status code https://registry-1.docker.io/v2/library/nginx/manifests/sha256:ab: 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit",
+            "failed to copy: httpReadSeeker: failed open: unexpected status code https://registry-1.registry.example/v2/library/nginx/manifests/sha256:ab: 429 Too Many Requests - Server message: toomanyrequests: You have reached your pull rate limit. You may increase the limit by authenticating and upgrading: https://www.docker.com/increase-rate-limit",
             "Error response from daemon: toomanyrequests: You have reached your unauthenticated pull rate limit. https://www.docker.com/increase-rate-limit",
-            "reading manifest latest in docker.io/library/nginx: toomanyrequests: You have reached your pull rate limit.",
-            "unexpected status from GET request to https://ghcr.io/v2/: 429 Too Many Requests",
+            "reading manifest latest in registry.example/library/nginx: toomanyrequests: You have reached your pull rate limit.",
+            "unexpected status from GET request to https://registry.example/v2/: 429 Too Many Requests",
         ],
     );
     all_are(
@@ -195,9 +195,9 @@ fn a_message_without_a_cause_stays_unknown() {
 #[test]
 fn the_registry_of_an_image() {
     for (image, host) in [
-        ("nginx", "docker.io"),
-        ("acme/web:1", "docker.io"),
-        ("ghcr.io/acme/web:1", "ghcr.io"),
+        ("nginx", "the runtime's default registry"),
+        ("acme/web:1", "the runtime's default registry"),
+        ("registry.example/acme/web:1", "registry.example"),
         ("localhost/web", "localhost"),
         ("r:5000/web", "r:5000"),
     ] {
