@@ -80,14 +80,21 @@ async fn fault_22_a_kubeconfig_that_broke_meanwhile_or_names_another_server_is_s
         ("clusters: [", "kubeconfig /"),
         (elsewhere.as_str(), "another server now"),
     ] {
-        let mut story = Story::at_pace(server_with(&["web-0"]), EAGER);
-        story.watching("pods").await;
-        story.server.rotate_token("second");
-        story.rewrite_kubeconfig(text);
-        story.server.fail("pods", Fault::CutMidJson, 1);
-        let gap = story.blind("k8s/pods").await;
-        assert!(gap.why.contains("(401): ") && gap.why.contains(reason), "{gap:?}");
-        story.end().await;
+        let mut why = String::new();
+        // A machine that is short of time may answer too late, which is another gap.
+        for _ in 0..3 {
+            let mut story = Story::at_pace(server_with(&["web-0"]), EAGER);
+            story.watching("pods").await;
+            story.server.rotate_token("second");
+            story.rewrite_kubeconfig(text);
+            story.server.fail("pods", Fault::CutMidJson, 1);
+            why = story.blind("k8s/pods").await.why.to_string();
+            story.end().await;
+            if !why.contains("no answer within") {
+                break;
+            }
+        }
+        assert!(why.contains("(401): ") && why.contains(reason), "{why}");
     }
 }
 
