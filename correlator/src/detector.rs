@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::insight::Insight;
-use crate::window::Window;
+use crate::window::{ContainerView, Window};
 
 /// One pattern, such as `oom-killed`.
 pub trait Detector: Send + Sync {
@@ -41,6 +41,17 @@ impl Verdict {
         } else {
             Self::Found(found)
         }
+    }
+
+    /// What one look at each container of the window found.
+    pub fn each<'a>(window: &Window<'a>, look: impl Fn(&Window<'a>, &ContainerView<'a>) -> Option<Insight>) -> Self {
+        Self::of(
+            window
+                .containers()
+                .iter()
+                .filter_map(|container| look(window, container))
+                .collect(),
+        )
     }
 
     /// The insights in it.

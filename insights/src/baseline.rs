@@ -5,6 +5,7 @@ use std::time::Duration;
 use correlator::{ContainerView, REACH, Series, Signal, Timestamp};
 
 use crate::cusum::Trials;
+use crate::rates;
 
 /// Nothing is compared with what is usual before a run was watched for this long.
 pub(crate) const WARM_UP: Duration = Duration::from_secs(60);
@@ -62,18 +63,7 @@ fn median_or_zero(values: Vec<f64>) -> f64 {
 
 /// Whether the newest run of a container was watched long enough to know what is usual for it.
 pub(crate) fn is_warm(container: &ContainerView<'_>, now: Timestamp) -> bool {
-    let first = container.runs.last().and_then(|run| run.history.first());
-    first.is_some_and(|first| now.since(first) >= WARM_UP)
-}
-
-/// What a counter of a container rose by from `from` to before `to`, over all its runs.
-pub(crate) fn rise(container: &ContainerView<'_>, signal: &Signal, from: Timestamp, to: Timestamp) -> f64 {
-    let series = container.runs.iter().filter_map(|run| run.history.series(signal));
-    let buckets = series.flat_map(Series::buckets);
-    buckets
-        .filter(|bucket| bucket.at >= from && bucket.at < to)
-        .map(|bucket| bucket.sum)
-        .sum()
+    rates::watched(container, now) >= WARM_UP
 }
 
 /// Windows of ten seconds, from the start of the newest run of a container or five minutes ago up to `now`: what these

@@ -12,9 +12,9 @@ use correlator::{
     Timestamp, Window, World,
 };
 
-use crate::baseline;
 use crate::destination::{Destination, behind};
 use crate::kubectl::{Kubectl, on_object};
+use crate::rates;
 
 /// Span: a query to its answer or its timeout.
 pub(crate) const QUERY: Signal = Signal::new("dns.query");
@@ -65,7 +65,7 @@ impl Tally {
         let sum = |signals: &[Signal]| -> f64 {
             signals
                 .iter()
-                .map(|signal| baseline::rise(container, signal, from, to))
+                .map(|signal| rates::between(container, signal, from, to))
                 .sum()
         };
         Self {

@@ -8,8 +8,8 @@ use correlator::{Culprit, ObjectRef, Peer, Pod, Remedy, Risk, Timestamp, World};
 
 use crate::destination::{self, Destination, behind};
 use crate::kubectl::{Kubectl, on_object};
-use crate::peers;
 use crate::policy::{Party, Passage, Port, egress, ingress};
+use crate::suspects;
 
 /// Why nobody answers.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,7 +35,7 @@ pub(crate) fn between(world: &World, from: &Pod, peer: &Peer, protocol: &str, at
     {
         return Some(Obstacle {
             cause,
-            suspects: peers::suspects(world, peer, at),
+            suspects: suspects::peer(world, peer, at),
             policies: Vec::new(),
         });
     }

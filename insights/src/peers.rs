@@ -1,6 +1,6 @@
 //! The other side of a connection: whose address it is, and how to look at it.
 
-use correlator::{Culprit, Peer, Pod, Remedy, Timestamp, World};
+use correlator::{Peer, Remedy, Timestamp, World};
 
 use crate::destination::{self, Destination, behind};
 use crate::kubectl::{Kubectl, on_object, on_pod};
@@ -23,26 +23,6 @@ pub(crate) fn standing(world: &World, peer: &Peer, at: Timestamp) -> Vec<String>
             let pods = endpoints.filter_map(|endpoint| world.pod(endpoint.pod.as_deref()?));
             pods.take(destination::NAMED)
                 .map(|pod| format!("pod {}", destination::standing(pod)))
-                .collect()
-        }
-        Destination::Itself | Destination::Unknown => Vec::new(),
-    }
-}
-
-/// Pods behind a Service that are suspected by name.
-const SUSPECTS: usize = 8;
-
-/// What may be at the root of it when the peer does not answer: the Service, and the pods behind it.
-pub(crate) fn suspects(world: &World, peer: &Peer, at: Timestamp) -> Vec<Culprit> {
-    let of = |pod: &Pod| Culprit::Pod(pod.identity.uid.clone());
-    match behind(world, peer.address, at) {
-        Destination::Pod(pod) => vec![of(pod)],
-        Destination::Service(name, service) if service.selector.is_empty() => vec![Culprit::Object(name.clone())],
-        Destination::Service(name, service) => {
-            let pods = destination::selected(world, name, service).take(SUSPECTS);
-            [Culprit::Object(name.clone())]
-                .into_iter()
-                .chain(pods.map(of))
                 .collect()
         }
         Destination::Itself | Destination::Unknown => Vec::new(),

@@ -2,16 +2,21 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Signal, Timestamp};
+use correlator::{ContainerView, Series, Signal, Timestamp};
 
-/// How much a counter rose in the last `reach`, over all runs of the container.
-pub(crate) fn rise(container: &ContainerView<'_>, signal: &Signal, now: Timestamp, reach: Duration) -> f64 {
-    let from = now.minus(reach);
+/// How much a counter rose from `from` to before `to`, over all runs of the container.
+pub(crate) fn between(container: &ContainerView<'_>, signal: &Signal, from: Timestamp, to: Timestamp) -> f64 {
     let series = container.runs.iter().filter_map(|run| run.history.series(signal));
-    let lately = series
-        .flat_map(correlator::Series::buckets)
-        .filter(|bucket| bucket.at > from);
-    lately.fold(0.0, |sum, bucket| sum + bucket.sum)
+    let within = series
+        .flat_map(Series::buckets)
+        .filter(|bucket| bucket.at >= from && bucket.at < to);
+    within.fold(0.0, |sum, bucket| sum + bucket.sum)
+}
+
+/// How much a counter rose in the last `reach`, this moment included, over all runs of the container.
+pub(crate) fn rise(container: &ContainerView<'_>, signal: &Signal, now: Timestamp, reach: Duration) -> f64 {
+    const MOMENT: Duration = Duration::from_nanos(1);
+    between(container, signal, now.minus(reach).plus(MOMENT), now.plus(MOMENT))
 }
 
 /// The share of the last `reach` that a counter of nanoseconds rose by: 0.1 when it rose by 100 ms a second.

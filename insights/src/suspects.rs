@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use correlator::{ContainerView, Culprit, ObjectRef, Peer, PodIdentity, Subject, Timestamp, World};
 
-use crate::destination::{Destination, behind};
+use crate::destination::{self, Destination, behind};
 
 /// The workload to change.
 pub(crate) fn owner(pod: &PodIdentity) -> Option<Culprit> {
@@ -42,13 +42,17 @@ pub(crate) fn image(container: &ContainerView<'_>) -> Option<Culprit> {
     (!image.is_empty()).then(|| Culprit::Image(image.clone()))
 }
 
-/// What stands behind an address: the Service and the pods it leads to, or the pod.
+/// Pods behind a Service that are suspected by name.
+const BEHIND: usize = 8;
+
+/// What stands behind an address: the Service and the pods it selects, or the pod.
 pub(crate) fn peer(world: &World, peer: &Peer, at: Timestamp) -> Vec<Culprit> {
     match behind(world, peer.address, at) {
         Destination::Pod(one) => pod(&one.identity),
-        Destination::Service(name, _) => {
-            let endpoints = world.endpoints_of(name).flat_map(|slice| &slice.endpoints);
-            let pods = endpoints.filter_map(|endpoint| endpoint.pod.clone()).map(Culprit::Pod);
+        Destination::Service(name, service) if service.selector.is_empty() => vec![Culprit::Object(name.clone())],
+        Destination::Service(name, service) => {
+            let pods = destination::selected(world, name, service).take(BEHIND);
+            let pods = pods.flat_map(|one| pod(&one.identity));
             [Culprit::Object(name.clone())].into_iter().chain(pods).collect()
         }
         Destination::Itself | Destination::Unknown => Vec::new(),

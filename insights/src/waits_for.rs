@@ -6,6 +6,7 @@ use correlator::{ContainerView, Culprit, DnsAnswer, Fact, Failure, Outcome, Peer
 
 use crate::peers;
 use crate::phrase::escape;
+use crate::suspects;
 
 /// What failed longer ago than this is not waited for now.
 const FRESH: Duration = Duration::from_secs(60);
@@ -79,7 +80,7 @@ impl Wait<'_> {
     /// What may be at the root of it.
     pub(crate) fn suspects(&self, world: &World) -> Vec<Culprit> {
         match self {
-            Self::Peer(failure, peer) => peers::suspects(world, peer, failure.at),
+            Self::Peer(failure, peer) => suspects::peer(world, peer, failure.at),
             Self::Name(answer) => vec![Culprit::Name(answer.name.clone()), Culprit::Dns],
         }
     }

@@ -22,6 +22,7 @@ use correlator::{
 };
 
 use crate::phrase::count;
+use crate::suspects;
 use crate::{destination, peers};
 
 const LEAST: usize = 3;
@@ -105,7 +106,7 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, peer: &Peer, fail
     for says in peers::standing(world, peer, last) {
         insight = insight.because(window.now(), Source::Kubernetes, says);
     }
-    insight.suspects = peers::suspects(world, peer, last);
+    insight.suspects = suspects::peer(world, peer, last);
     insight.remedies.extend(peers::look(world, peer, last, peers::REFUSAL));
     insight
 }

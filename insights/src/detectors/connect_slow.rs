@@ -20,6 +20,7 @@ use correlator::{ContainerView, Culprit, Detector, Insight, Peer, Severity, Sour
 use crate::latency::{self, Shift};
 use crate::peers;
 use crate::phrase::duration;
+use crate::suspects;
 
 /// How much longer, and how long at least.
 const TIMES: f64 = 5.0;
@@ -99,7 +100,7 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, shift: Shift) -> 
         );
     }
     if let [only] = &peers.into_iter().collect::<Vec<_>>()[..] {
-        insight.suspects = peers::suspects(world, only, now);
+        insight.suspects = suspects::peer(world, only, now);
         let why = "it is the only one that the container connects to";
         insight.remedies.extend(peers::look(world, only, now, why));
     }

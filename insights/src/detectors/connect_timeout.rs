@@ -24,6 +24,7 @@ use correlator::{
 use crate::obstacles::{self, Obstacle};
 use crate::peers;
 use crate::phrase::{count, duration};
+use crate::suspects;
 
 const LEAST: usize = 3;
 const CRITICAL: usize = 20;
@@ -136,8 +137,8 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, peer: &Peer, fail
     }
     insight.suspects = match &obstacle {
         Some(Obstacle { policies, suspects, .. }) if !policies.is_empty() => suspects.clone(),
-        Some(obstacle) => [obstacle.suspects.clone(), peers::suspects(world, peer, last)].concat(),
-        None => peers::suspects(world, peer, last),
+        Some(obstacle) => [obstacle.suspects.clone(), suspects::peer(world, peer, last)].concat(),
+        None => suspects::peer(world, peer, last),
     };
     insight.remedies.extend(obstacle.as_ref().and_then(obstacles::look));
     let why = "who gets no packets cannot answer; the pod's state says whether it could";

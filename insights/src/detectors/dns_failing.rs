@@ -52,11 +52,7 @@ impl Detector for Rule {
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = window
-            .containers()
-            .iter()
-            .filter_map(|container| in_container(window, container));
-        Verdict::of(found.collect())
+        Verdict::each(window, in_container)
     }
 }
 

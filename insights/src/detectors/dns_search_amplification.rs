@@ -17,11 +17,11 @@ use correlator::{
     ContainerView, Detector, Insight, Remedy, Risk, Severity, Signal, Source, Timestamp, Verdict, Window,
 };
 
-use crate::baseline;
 use crate::dns::{self, LATELY};
 use crate::kubectl::on_object;
 use crate::lookups::{self, Domains, Lookup};
 use crate::phrase::{count, escape};
+use crate::rates;
 
 /// Answers a second that a name does not exist.
 const LEAST_A_SECOND: f64 = 5.0;
@@ -48,17 +48,13 @@ impl Detector for Rule {
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = window
-            .containers()
-            .iter()
-            .filter_map(|container| in_container(window, container));
-        Verdict::of(found.collect())
+        Verdict::each(window, in_container)
     }
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
     let now = window.now();
-    let rise = |signal: &Signal| baseline::rise(container, signal, now.minus(LATELY), now);
+    let rise = |signal: &Signal| rates::between(container, signal, now.minus(LATELY), now);
     let (missing, good) = (rise(&dns::MISSING), rise(&dns::GOOD));
     let a_second = missing / LATELY.as_secs_f64();
     if a_second < LEAST_A_SECOND || missing < RATIO * good || good <= 0.0 {

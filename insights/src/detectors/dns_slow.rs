@@ -20,7 +20,7 @@ use correlator::{ContainerView, Detector, Insight, Peer, Scope, Severity, Signal
 use crate::dns::{self, LATELY};
 use crate::latency::{self, Shift};
 use crate::phrase::{duration, percent};
-use crate::{baseline, destination};
+use crate::{destination, rates};
 
 /// Answers within a minute.
 const LEAST: u64 = 30;
@@ -46,11 +46,7 @@ impl Detector for Rule {
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = window
-            .containers()
-            .iter()
-            .filter_map(|container| in_container(window, container));
-        Verdict::of(found.collect())
+        Verdict::each(window, in_container)
     }
 }
 
@@ -161,6 +157,6 @@ fn throttled(window: &Window<'_>) -> Option<(String, f64)> {
 
 fn share_throttled(window: &Window<'_>, container: &ContainerView<'_>) -> f64 {
     let now = window.now();
-    let rise = |signal: &Signal| baseline::rise(container, signal, now.minus(LATELY), now);
+    let rise = |signal: &Signal| rates::between(container, signal, now.minus(LATELY), now);
     rise(&signals::CPU_THROTTLED_PERIODS) / rise(&signals::CPU_PERIODS).max(1.0)
 }

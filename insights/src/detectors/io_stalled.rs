@@ -41,13 +41,7 @@ impl Detector for Rule {
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::of(
-            window
-                .containers()
-                .iter()
-                .filter_map(|container| in_container(window, container))
-                .collect(),
-        )
+        Verdict::each(window, in_container)
     }
 }
 

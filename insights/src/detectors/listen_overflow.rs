@@ -19,9 +19,9 @@ use correlator::{
     Window, signals,
 };
 
-use crate::baseline;
 use crate::kubectl::on_pod;
 use crate::phrase::percent;
+use crate::rates;
 
 const OVERFLOWS: Signal = Signal::new("listen.overflows");
 const ACCEPTS: Signal = Signal::new("tcp.accepts");
@@ -70,7 +70,7 @@ fn in_container(now: Timestamp, container: &ContainerView<'_>) -> Option<Insight
 
 fn insight(now: Timestamp, container: &ContainerView<'_>, overflows: f64, first: Timestamp, seconds: usize) -> Insight {
     let subject = container.subject();
-    let rise = |signal: &Signal| baseline::rise(container, signal, now.minus(LATELY), now);
+    let rise = |signal: &Signal| rates::between(container, signal, now.minus(LATELY), now);
     let accepted = rise(&ACCEPTS);
     let throttled = rise(&signals::CPU_THROTTLED_PERIODS) / rise(&signals::CPU_PERIODS).max(1.0);
     let severity = if overflows >= CRITICAL {

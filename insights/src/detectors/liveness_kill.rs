@@ -50,11 +50,7 @@ impl Detector for Rule {
         if window.pod().is_none_or(|pod| pod.state.deleted.is_some()) {
             return Verdict::Quiet;
         }
-        let containers = window
-            .containers()
-            .iter()
-            .filter_map(|container| in_container(window, container));
-        Verdict::of(containers.collect())
+        Verdict::each(window, in_container)
     }
 }
 

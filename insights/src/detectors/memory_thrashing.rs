@@ -54,11 +54,7 @@ impl Detector for Rule {
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
-        let containers = window
-            .containers()
-            .iter()
-            .filter_map(|container| in_container(window, container));
-        Verdict::of(containers.collect())
+        Verdict::each(window, in_container)
     }
 }
 

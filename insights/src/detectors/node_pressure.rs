@@ -10,10 +10,10 @@
 //!
 //! **What to do.** Free what is short: move or shrink the pods that use more than they asked for, clean up disks and images.
 
-use correlator::{Condition, Culprit, Detector, Insight, Pod, Scope, Severity, Source, Subject, Verdict, Window};
+use correlator::{Condition, Culprit, Detector, Insight, Scope, Severity, Source, Subject, Verdict, Window};
 
-use crate::nodes::{look_at, memory_of, pods_on};
-use crate::phrase::bytes;
+use crate::consumers::{self, Consumer};
+use crate::nodes::look_at;
 
 /// Pods that are named.
 const NAMED: usize = 5;
@@ -95,22 +95,10 @@ fn insight(window: &Window<'_>, name: &str, condition: &Condition, what: &str) -
     insight
 }
 
-/// The pods that use more memory than they asked for, the worst first: in this order the kubelet evicts pods of one
+/// The pods that use more memory than they request, the worst first: in this order the kubelet evicts pods of one
 /// priority (`pkg/kubelet/eviction/helpers.go`).
 fn over_request(window: &Window<'_>, node: &str) -> Vec<String> {
-    let measured = pods_on(window.world(), node).filter_map(|pod| Some((pod, memory_of(window, pod)?)));
-    let mut over: Vec<(&Pod, f64, u64)> = measured
-        .map(|(pod, (used, asked))| (pod, used, asked))
-        .filter(|(_, used, asked)| *used > *asked as f64)
-        .collect();
-    over.sort_by(|a, b| (b.1 - b.2 as f64).total_cmp(&(a.1 - a.2 as f64)));
-    let say = |(pod, used, asked): &(&Pod, f64, u64)| {
-        format!(
-            "{} uses {} and asked for {}",
-            pod.identity.pod_label(),
-            bytes(*used),
-            bytes(*asked as f64)
-        )
-    };
-    over.iter().take(NAMED).map(say).collect()
+    let all = consumers::on_node(window, node);
+    let over = all.iter().filter(|consumer| consumer.over() > 0.0);
+    over.take(NAMED).map(Consumer::says).collect()
 }

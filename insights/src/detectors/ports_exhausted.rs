@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use correlator::{ContainerView, Detector, Insight, Peer, REACH, Severity, Signal, Source, Verdict, Window, signals};
 
-use crate::baseline;
 use crate::peers;
 use crate::phrase::count;
+use crate::rates;
 
 /// Failures within a minute, and the connects within five that make them credible.
 const LEAST: f64 = 10.0;
@@ -43,17 +43,13 @@ impl Detector for Rule {
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = window
-            .containers()
-            .iter()
-            .filter_map(|container| in_container(window, container));
-        Verdict::of(found.collect())
+        Verdict::each(window, in_container)
     }
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
     let now = window.now();
-    let rise = |signal: &Signal| baseline::rise(container, signal, now.minus(LATELY), now);
+    let rise = |signal: &Signal| rates::between(container, signal, now.minus(LATELY), now);
     let failed = rise(&CONNECT) + rise(&BIND);
     if failed < LEAST {
         return None;

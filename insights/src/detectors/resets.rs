@@ -25,6 +25,7 @@ use correlator::{
 
 use crate::baseline::{self, Baseline};
 use crate::destination::{self, Destination, behind};
+use crate::rates;
 use crate::remedies;
 
 const RECEIVED: Signal = Signal::new("tcp.resets_received");
@@ -84,7 +85,7 @@ struct Burst {
 fn burst(container: &ContainerView<'_>, now: Timestamp, is_received: bool) -> Option<Burst> {
     let signal = &if is_received { RECEIVED } else { SENT };
     let from = now.minus(Duration::from_secs(LATELY));
-    let resets = baseline::rise(container, signal, from, now);
+    let resets = rates::between(container, signal, from, now);
     if resets < LEAST_A_SECOND * LATELY as f64 || !baseline::is_warm(container, now) {
         return None;
     }

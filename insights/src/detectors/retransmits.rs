@@ -25,6 +25,7 @@ use correlator::{
 use crate::baseline;
 use crate::cusum::{self, Rise, Trials};
 use crate::phrase::{count, percent};
+use crate::rates;
 use crate::remedies;
 
 const RETRANSMITS: Signal = Signal::new("tcp.retransmits");
@@ -55,11 +56,7 @@ impl Detector for Rule {
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = window
-            .containers()
-            .iter()
-            .filter_map(|container| in_container(window, container));
-        Verdict::of(found.collect())
+        Verdict::each(window, in_container)
     }
 }
 
@@ -85,7 +82,7 @@ impl Sent {
     /// `None` when it is too little to judge.
     fn lately(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Self> {
         let now = window.now();
-        let rise = |signal: &Signal| baseline::rise(container, signal, now.minus(LATELY), now);
+        let rise = |signal: &Signal| rates::between(container, signal, now.minus(LATELY), now);
         let again = rise(&RETRANSMITS);
         if again < LEAST {
             return None;
@@ -186,7 +183,7 @@ fn neighbours(window: &Window<'_>) -> (usize, usize) {
     for view in views {
         let now = view.now();
         let rise =
-            |container: &ContainerView<'_>, signal: &Signal| baseline::rise(container, signal, now.minus(LATELY), now);
+            |container: &ContainerView<'_>, signal: &Signal| rates::between(container, signal, now.minus(LATELY), now);
         let is_busy = |container: &&ContainerView<'_>| {
             rise(container, &PACKETS).max(rise(container, &PAYLOAD) / SEGMENT) >= LEAST_SENT
         };
