@@ -56,7 +56,7 @@ impl Default for Pace {
 /// What stands up to the server: one for all clients of a connection.
 #[derive(Debug)]
 pub(super) struct Steady {
-    renewal: Renewal,
+    renewal: Arc<Renewal>,
     gate: Mutex<Gate>,
     silence: Duration,
 }
