@@ -150,10 +150,7 @@ impl Elector {
         {
             return Ok(Tried::Holds);
         }
-        match self.api.get_opt(&self.lease.name).await? {
-            Some(lease) => self.candidate.observe(lease, Instant::now()),
-            None => self.candidate.observe_none(),
-        }
+        self.look().await?;
         if self.candidate.may_take(Instant::now()) {
             return self.write().await;
         }
@@ -192,17 +189,37 @@ impl Elector {
         }
     }
 
-    async fn give_back(&self) {
+    async fn give_back(&mut self) {
         if !self.candidate.holds() {
             return;
         }
-        let free = self.candidate.release(&self.lease.name, clock::now());
-        let how = PostParams::default();
-        let written = self.api.replace(&self.lease.name, &how, &free);
-        if !matches!(tokio::time::timeout(RELEASE, written).await, Ok(Ok(_))) {
+        if !matches!(tokio::time::timeout(RELEASE, self.release()).await, Ok(Ok(()))) {
             let (lease, seconds) = (&self.lease, self.terms.duration.as_secs());
             tracing::warn!(%lease, seconds, "The Lease was not given back; the next one takes it when it expires.");
         }
+    }
+
+    /// Frees the Lease. Where a renewal reached the server and its answer was not waited for, because tapio stops, the
+    /// Lease is newer than it was last seen, and is looked at again.
+    async fn release(&mut self) -> Result<(), kube::Error> {
+        while self.candidate.holds() {
+            let free = self.candidate.release(&self.lease.name, clock::now());
+            let written = self.api.replace(&self.lease.name, &PostParams::default(), &free).await;
+            match written {
+                Err(kube::Error::Api(status)) if status.code == 409 => self.look().await?,
+                written => return written.map(drop),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees the Lease as it is now.
+    async fn look(&mut self) -> Result<(), kube::Error> {
+        match self.api.get_opt(&self.lease.name).await? {
+            Some(lease) => self.candidate.observe(lease, Instant::now()),
+            None => self.candidate.observe_none(),
+        }
+        Ok(())
     }
 
     fn say_failed(&mut self, error: &kube::Error) {

@@ -155,6 +155,24 @@ async fn one_that_stops_gives_the_lease_back_and_the_next_leads_at_once() {
     second.end().await;
 }
 
+/// As when a renewal reached the server and the stop broke its answer off: the write that gives the Lease back is the
+/// next one, and finds a newer Lease.
+#[tokio::test]
+async fn one_that_stops_gives_back_a_lease_that_is_newer_than_it_knows() {
+    let server = server_with(&["web-0"]);
+    let seldom = Terms {
+        retry: Duration::from_secs(15),
+        ..PATIENT
+    };
+    let mut first = Instance::on_terms(&server, seldom);
+    first.leads().await;
+    server.fail_verb("leases", Verb::Update, Fault::Conflict, 1);
+    first.end().await;
+    let mut second = Instance::on_terms(&server, PATIENT);
+    second.leads().await;
+    second.end().await;
+}
+
 #[tokio::test]
 async fn a_leader_that_cannot_renew_stops_watching_before_another_may_lead_and_tells_nothing_twice() {
     let server = server_with(&["web-0"]);
