@@ -17,15 +17,18 @@ pub(in crate::k8s) struct Terms {
     pub(in crate::k8s) deadline: Duration,
     /// How often the Lease is tried for and renewed.
     pub(in crate::k8s) retry: Duration,
+    /// How long giving it back may take; the sniffers have two seconds to stop.
+    pub(in crate::k8s) release: Duration,
 }
 
 impl Default for Terms {
-    /// As kube-controller-manager and kube-scheduler have them.
+    /// As kube-controller-manager and kube-scheduler have them, but for the release.
     fn default() -> Self {
         Self {
             duration: Duration::from_secs(15),
             deadline: Duration::from_secs(10),
             retry: Duration::from_secs(2),
+            release: Duration::from_secs(1),
         }
     }
 }

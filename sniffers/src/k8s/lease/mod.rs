@@ -4,7 +4,6 @@ mod candidate;
 mod name;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use correlator::Gap;
 use k8s_openapi::api::coordination::v1::Lease;
@@ -23,9 +22,6 @@ use candidate::Candidate;
 
 pub(super) use candidate::Terms;
 pub use name::LeaseName;
-
-/// How long giving the Lease back may take; the sniffers have two seconds to stop.
-const RELEASE: Duration = Duration::from_secs(1);
 
 /// The term of office that runs: set while this instance is the leader, cancelled when it is not any more.
 pub(super) type Term = Option<CancellationToken>;
@@ -193,7 +189,10 @@ impl Elector {
         if !self.candidate.holds() {
             return;
         }
-        if !matches!(tokio::time::timeout(RELEASE, self.release()).await, Ok(Ok(()))) {
+        if !matches!(
+            tokio::time::timeout(self.terms.release, self.release()).await,
+            Ok(Ok(()))
+        ) {
             let (lease, seconds) = (&self.lease, self.terms.duration.as_secs());
             tracing::warn!(%lease, seconds, "The Lease was not given back; the next one takes it when it expires.");
         }

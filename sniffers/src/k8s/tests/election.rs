@@ -8,11 +8,13 @@ const BRISK: Terms = Terms {
     duration: Duration::from_secs(2),
     deadline: Duration::from_secs(1),
     retry: Duration::from_millis(100),
+    release: Duration::from_secs(1),
 };
 /// For stories in which the Lease neither expires nor is given up, however late an answer comes.
 const PATIENT: Terms = Terms {
     duration: Duration::from_secs(40),
     deadline: Duration::from_secs(20),
+    release: Duration::from_secs(15),
     ..BRISK
 };
 const LEASE: &str = "/apis/coordination.k8s.io/v1/namespaces/monitoring/leases/tapio";
@@ -96,7 +98,7 @@ impl Instance {
 
     async fn end(self) {
         self.stop.cancel();
-        let ended = tokio::time::timeout(Duration::from_secs(5), self.sniffer).await;
+        let ended = tokio::time::timeout(Duration::from_secs(20), self.sniffer).await;
         ended.expect("the sniffer does not stop").unwrap().unwrap();
     }
 
