@@ -1,0 +1,25 @@
+//! Whether a resource meets its limit within a horizon: what is asked, what was answered, and how often answers came true.
+
+use std::time::Duration;
+
+/// The horizons that are asked about: 7.5 s times a power of two, up to 8.5 hours.
+pub const HORIZONS: [Duration; 13] = {
+    let mut horizons = [Duration::ZERO; 13];
+    let mut index = 0;
+    while index < horizons.len() {
+        horizons[index] = Duration::from_millis(7_500 << index);
+        index += 1;
+    }
+    horizons
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_horizons_reach_from_seconds_to_a_working_day() {
+        assert_eq!(HORIZONS[2], Duration::from_secs(30));
+        assert_eq!(HORIZONS[12], Duration::from_secs(30_720));
+    }
+}
