@@ -18,10 +18,11 @@ pub use self::increments::Increments;
 use self::level::Level;
 pub use self::peaks::Peaks;
 pub use self::ring::BucketWindow;
+use crate::forecast::HORIZONS;
 use crate::time::Timestamp;
 
-/// How many horizons a record serves: 7.5 s * 2^k.
-pub const HORIZON_COUNT: usize = 13;
+/// How many horizons a record serves.
+const HORIZON_COUNT: usize = HORIZONS.len();
 /// How many levels a record has: horizon `k` is judged from the levels `k` (a quarter of it) and `k + 2` (all of it).
 pub const LEVELS: usize = HORIZON_COUNT + 2;
 /// Buckets of one level.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::fill::Fill;
+
 /// The horizons that are asked about: 7.5 s times a power of two, up to 8.5 hours.
 pub const HORIZONS: [Duration; 13] = {
     let mut horizons = [Duration::ZERO; 13];
@@ -12,6 +14,12 @@ pub const HORIZONS: [Duration; 13] = {
     }
     horizons
 };
+
+/// What the engine asks for the raw log-odds, before they are calibrated.
+pub trait Forecaster: Send + Sync {
+    /// Log-odds that the limit is met within `HORIZONS[horizon]`; `None` with too little history.
+    fn log_odds(&self, fill: &Fill, horizon: usize) -> Option<f64>;
+}
 
 #[cfg(test)]
 mod tests {
