@@ -10,6 +10,7 @@ mod increments;
 mod level;
 mod peaks;
 mod ring;
+mod sample;
 
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ pub use self::increments::Increments;
 use self::level::Level;
 pub use self::peaks::Peaks;
 pub use self::ring::BucketWindow;
+pub use self::sample::{Fractions, Sample};
 use crate::forecast::HORIZONS;
-use crate::time::Timestamp;
 
 /// How many horizons a record serves.
 const HORIZON_COUNT: usize = HORIZONS.len();
@@ -40,25 +41,6 @@ const LONGEST_GAP: u64 = 64 * (FINEST_NANOS << (HORIZON_COUNT - 1));
 const LATE: Duration = Duration::from_secs(60);
 /// The largest fraction that is kept after a limit was lowered; keeps hostile limits from becoming infinite.
 const CEILING: f32 = 1e6;
-
-/// One sample of a resource that fills up towards a limit (memory: bytes; processes, files, entries: pieces).
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sample {
-    /// When it was taken.
-    pub at: Timestamp,
-    /// What is used and cannot be given back.
-    pub used: f64,
-    /// The least that is left over the resource's own limit and those around it; at or below zero the limit is met.
-    pub headroom: f64,
-    /// The nominal lowest limit: when it changes, the resource was resized.
-    pub limit: f64,
-    /// Memory that can be reclaimed, bytes; zero for other resources.
-    pub cache: f64,
-    /// The part of `cache` that is in use, bytes.
-    pub active_cache: f64,
-    /// The limit was hit since the sample before.
-    pub hits: bool,
-}
 
 /// What a sample did to the record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -91,17 +73,6 @@ pub struct Fill {
     highest: f32,
     peaks: Peaks,
     hit_rates: HitRates,
-}
-
-/// A sample in fractions of the capacity.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Fractions {
-    /// What cannot be given back, 0 to 1.
-    pub used: f32,
-    /// What can be reclaimed, 0 to 1.
-    pub cache: f32,
-    /// The part of that which is in use, 0 to 1.
-    pub active_cache: f32,
 }
 
 impl Default for Fill {
@@ -271,31 +242,6 @@ impl Fill {
         self.highest = rescaled(self.highest, ratio);
         self.peaks.rescale(ratio);
     }
-}
-
-impl Fractions {
-    fn of(sample: &Sample) -> Option<Self> {
-        let capacity = sample.used + sample.headroom.max(0.0);
-        let numbers = [sample.used, sample.cache, sample.active_cache];
-        let sound = numbers.iter().all(|number| number.is_finite() && *number >= 0.0)
-            && sample.headroom.is_finite()
-            && [capacity, sample.limit]
-                .iter()
-                .all(|number| number.is_finite() && *number > 0.0);
-        sound.then(|| {
-            let [used, cache, active_cache] = numbers.map(|number| share(number, capacity));
-            Self {
-                used,
-                cache,
-                active_cache,
-            }
-        })
-    }
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "a fraction keeps seven digits")]
-fn share(part: f64, capacity: f64) -> f32 {
-    (part / capacity).min(1.0) as f32
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "a fraction keeps seven digits")]

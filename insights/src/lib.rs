@@ -14,7 +14,7 @@ mod dns;
 mod ends;
 mod eviction;
 mod exit_status;
-mod forecast;
+pub mod forecast;
 pub mod kubectl;
 mod latency;
 mod limits;
@@ -38,6 +38,7 @@ mod trend;
 mod waits_for;
 mod workloads;
 
+pub use forecast::{closed_form, forecaster};
 pub use kubectl::{Kubectl, quote};
 pub use not_yet::NOT_YET;
 pub use phrase::escape;

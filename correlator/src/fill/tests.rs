@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::time::Timestamp;
 
 const SECOND: u64 = 1_000_000_000;
 const BEGIN: u64 = 1_700_000_000 * SECOND;

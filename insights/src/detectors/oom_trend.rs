@@ -21,7 +21,7 @@ use correlator::{
     ContainerView, Detector, Insight, Prediction, RunView, Series, Severity, Source, Verdict, Window, signals,
 };
 
-use crate::forecast::Motion;
+use crate::forecast::motion::Motion;
 use crate::phrase::{bytes, duration};
 use crate::remedies;
 use crate::trend::{mann_kendall, theil_sen};

@@ -1,0 +1,3 @@
+//! What the two forecasters say about records of known make.
+mod laws;
+mod stories;
