@@ -11,6 +11,7 @@ mod level;
 mod peaks;
 mod ring;
 mod sample;
+mod scale;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use self::level::Level;
 pub use self::peaks::Peaks;
 pub use self::ring::BucketWindow;
 pub use self::sample::{Fractions, Sample};
+use self::scale::{LONGEST, tick, width_nanos};
 use crate::forecast::HORIZONS;
 
 /// How many horizons a record serves.
@@ -31,12 +33,8 @@ pub const BUCKETS: usize = 16;
 /// Fewer buckets than this say nothing about a trend.
 pub const FEWEST_BUCKETS: usize = 5;
 
-/// Bucket width of the finest level: 7.5 s / 64, in nanoseconds.
-const FINEST_NANOS: u64 = 117_187_500;
 /// A silence of more buckets than this (an eighth of the horizon of that level) is a gap.
 const GAP_BUCKETS: u64 = 8;
-/// After a silence longer than the longest horizon nothing of the record is worth keeping.
-const LONGEST_GAP: u64 = 64 * (FINEST_NANOS << (HORIZON_COUNT - 1));
 /// A sample further back than this means that the clock was set back; a nearer one that it came late.
 const LATE: Duration = Duration::from_secs(60);
 /// The largest fraction that is kept after a limit was lowered; keeps hostile limits from becoming infinite.
@@ -110,7 +108,7 @@ impl Fill {
             return self.refuse();
         }
         let step = nanos(sample.at.since(last.at));
-        if step > LONGEST_GAP {
+        if step > LONGEST {
             let refused = self.refused;
             *self = Self { refused, ..Self::new() };
             self.begin(sample, now);
@@ -247,16 +245,6 @@ impl Fill {
 #[expect(clippy::cast_possible_truncation, reason = "a fraction keeps seven digits")]
 fn rescaled(fraction: f32, ratio: f64) -> f32 {
     ((f64::from(fraction) * ratio) as f32).min(CEILING)
-}
-
-/// Bucket width of a level, nanoseconds.
-fn width_nanos(level: usize) -> u64 {
-    FINEST_NANOS << level
-}
-
-/// The number of the bucket of `level` that is open `elapsed` nanoseconds after the first sample.
-fn tick(elapsed: u64, level: usize) -> u64 {
-    (elapsed / FINEST_NANOS) >> level
 }
 
 fn nanos(span: Duration) -> u64 {

@@ -1,6 +1,7 @@
 //! How often a limit is being hit, for each horizon: an average that forgets over a quarter of the horizon.
 
-use super::{FINEST_NANOS, HORIZON_COUNT};
+use super::HORIZON_COUNT;
+use super::scale::LONGEST;
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct HitRates([f32; HORIZON_COUNT]);
@@ -13,7 +14,7 @@ impl HitRates {
     /// `step`: nanoseconds since the sample before.
     #[expect(clippy::cast_possible_truncation, reason = "a share keeps seven digits")]
     pub(super) fn take(&mut self, step: u64, hit: bool) {
-        let quarter = (16 * (FINEST_NANOS << (HORIZON_COUNT - 1))) as f64;
+        let quarter = (LONGEST / 4) as f64;
         let hit = f64::from(u8::from(hit));
         // What is kept of the longest horizon, squared, is kept of the next shorter one.
         let mut kept = (-(step as f64) / quarter).exp();

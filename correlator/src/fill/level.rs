@@ -2,7 +2,8 @@
 
 use super::increments::Increments;
 use super::ring::{BucketWindow, Ring};
-use super::{BUCKETS, rescaled, tick, width_nanos};
+use super::scale::{tick, width_nanos};
+use super::{BUCKETS, rescaled};
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Level {
@@ -34,8 +35,10 @@ impl Open {
         }
     }
 
-    fn mean(&self) -> f64 {
-        self.sum / f64::from(self.values.max(1))
+    /// In single precision, as closed buckets keep it: equal values give means that are equal, and tie in rank tests.
+    #[expect(clippy::cast_possible_truncation, reason = "a fraction keeps seven digits")]
+    fn mean(&self) -> f32 {
+        (self.sum / f64::from(self.values.max(1))) as f32
     }
 }
 
@@ -57,9 +60,7 @@ impl Level {
     /// Closes the open bucket and begins one `buckets` later with `value`, which also fills the buckets between.
     pub(super) fn close(&mut self, buckets: u64, value: f32) {
         let open = self.open;
-        #[expect(clippy::cast_possible_truncation, reason = "a fraction keeps seven digits")]
-        let mean = open.mean() as f32;
-        self.push(mean, open.max, open.min);
+        self.push(open.mean(), open.max, open.min);
         for _ in 1..buckets.min(BUCKETS as u64) {
             self.push(value, value, value);
         }
@@ -87,8 +88,7 @@ impl Level {
         let dropped = usize::from(counts_open && kept == BUCKETS);
         let mut window = BucketWindow::new(width as f64 * 1e-9);
         for index in BUCKETS - kept + dropped..BUCKETS {
-            let mean = f64::from(self.ring.means[index]);
-            window.push(mean, self.ring.maxes[index], self.ring.mins[index]);
+            window.push(self.ring.means[index], self.ring.maxes[index], self.ring.mins[index]);
         }
         if counts_open {
             window.push(self.open.mean(), self.open.max, self.open.min);

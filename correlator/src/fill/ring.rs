@@ -47,9 +47,9 @@ impl BucketWindow {
     }
 
     /// Adds a bucket; one too many is ignored.
-    pub(super) fn push(&mut self, mean: f64, max: f32, min: f32) {
+    pub(super) fn push(&mut self, mean: f32, max: f32, min: f32) {
         if self.len < BUCKETS {
-            self.means[self.len] = mean;
+            self.means[self.len] = f64::from(mean);
             self.maxes[self.len] = f64::from(max);
             self.mins[self.len] = f64::from(min);
             self.len += 1;
