@@ -26,8 +26,10 @@ use crate::forecast::HORIZONS;
 
 /// How many horizons a record serves.
 const HORIZON_COUNT: usize = HORIZONS.len();
-/// How many levels a record has: horizon `k` is judged from the levels `k` (a quarter of it) and `k + 2` (all of it).
-pub const LEVELS: usize = HORIZON_COUNT + 2;
+/// Horizon `k` is judged from level `k`, sixteen buckets of which are a quarter of it, and from level `k + 2`: all of it.
+pub const SPAN_LEVEL: usize = 2;
+/// How many levels a record has.
+pub const LEVELS: usize = HORIZON_COUNT + SPAN_LEVEL;
 /// Buckets of one level.
 pub const BUCKETS: usize = 16;
 /// Fewer buckets than this say nothing about a trend.
@@ -62,6 +64,8 @@ pub struct Closed {
 #[derive(Debug, Clone)]
 pub struct Fill {
     levels: [Level; LEVELS],
+    /// By horizon.
+    increments: [Increments; HORIZON_COUNT],
     last: Option<Sample>,
     /// Fractions of the capacity at the last sample.
     now: Fractions,
@@ -84,6 +88,7 @@ impl Fill {
     pub fn new() -> Self {
         Self {
             levels: [Level::default(); LEVELS],
+            increments: [Increments::default(); HORIZON_COUNT],
             last: None,
             now: Fractions::default(),
             elapsed: 0,
@@ -176,12 +181,12 @@ impl Fill {
         self.levels[level].window(level, self.elapsed)
     }
 
-    /// How much the resource grew within fifteen buckets of `level`, over the whole past.
+    /// How much the resource grew within horizon `horizon`, over the whole past.
     ///
     /// # Panics
-    /// When there is no such level.
-    pub fn increments(&self, level: usize) -> &Increments {
-        self.levels[level].increments()
+    /// When there is no such horizon.
+    pub fn increments(&self, horizon: usize) -> &Increments {
+        &self.increments[horizon]
     }
 
     /// True when horizon `horizon` may be spoken about: five buckets of its level were measured since the first sample
@@ -220,7 +225,10 @@ impl Fill {
             match tick(after, index) - tick(before, index) {
                 0 => level.add(used),
                 buckets => {
-                    level.close(buckets, used);
+                    let history = index
+                        .checked_sub(SPAN_LEVEL)
+                        .map(|horizon| &mut self.increments[horizon]);
+                    level.close(buckets, used, history);
                     closed |= 1 << index;
                 }
             }
@@ -236,6 +244,9 @@ impl Fill {
         let ratio = ratio.clamp(1.0 / f64::from(CEILING), f64::from(CEILING));
         for level in &mut self.levels {
             level.rescale(ratio);
+        }
+        for increments in &mut self.increments {
+            increments.rescale(ratio);
         }
         self.highest = rescaled(self.highest, ratio);
         self.peaks.rescale(ratio);

@@ -3,10 +3,6 @@
 use super::rescaled;
 
 const BINS: usize = 12;
-/// Increments below this fraction are noise and share the first bin.
-const SMALLEST: f32 = 0.005;
-/// Ten bins cover one factor of 200, from the smallest increment to the whole limit.
-const BINS_OF_RANGE: f32 = 10.0;
 /// A resource that is this empty is starting; its growth then says nothing about later.
 const STARTING: f32 = 0.05;
 /// From this many on, older increments count less with each new one.
@@ -15,7 +11,7 @@ const FADE: f32 = 0.998;
 const MEAN_OVER: f32 = 200.0;
 const LARGEST_FADE: f32 = 0.9995;
 
-/// Increments over fifteen buckets of one level, in fractions of the capacity.
+/// Increments over one horizon, in fractions of the capacity.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Increments {
     bins: [f32; BINS],
@@ -74,24 +70,17 @@ impl Increments {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a logarithm of a fraction above the smallest is small and not negative"
-)]
 fn bin_of(growth: f32) -> usize {
-    if growth < SMALLEST {
-        return 0;
-    }
-    let steps = (growth / SMALLEST).ln() / 200_f32.ln() * BINS_OF_RANGE;
-    (1 + steps as usize).min(BINS - 1)
+    let growth = f64::from(growth);
+    LOWER_EDGES[1..].iter().filter(|edge| growth >= **edge).count()
 }
 
 fn lower_edge(bin: usize) -> f64 {
     LOWER_EDGES[bin]
 }
 
-/// 0.005 * 200^((bin - 1) / 10), and zero for the first bin.
+/// What is below 0.005 is noise and shares the first bin; ten bins cover the factor of 200 to the whole limit:
+/// 0.005 * 200^((bin - 1) / 10).
 const LOWER_EDGES: [f64; BINS] = [
     0.0,
     0.005,

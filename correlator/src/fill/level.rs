@@ -8,7 +8,6 @@ use super::{BUCKETS, rescaled};
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Level {
     ring: Ring,
-    increments: Increments,
     open: Open,
     /// Closed buckets since the first sample.
     closed: u32,
@@ -57,14 +56,14 @@ impl Level {
         open.min = open.min.min(value);
     }
 
-    /// Closes the open bucket and begins one `buckets` later with `value`, which also fills the buckets between.
-    pub(super) fn close(&mut self, buckets: u64, value: f32) {
-        let open = self.open;
-        self.push(open.mean(), open.max, open.min);
+    /// Closes the open bucket and begins one `buckets` later with `value`, which also fills the buckets between. What each
+    /// closed bucket says about growth over fifteen goes into `history`.
+    pub(super) fn close(&mut self, buckets: u64, value: f32, mut history: Option<&mut Increments>) {
+        let open = std::mem::replace(&mut self.open, Open::with(value));
+        self.push(open.mean(), open.max, open.min, history.as_deref_mut());
         for _ in 1..buckets.min(BUCKETS as u64) {
-            self.push(value, value, value);
+            self.push(value, value, value, history.as_deref_mut());
         }
-        self.open = Open::with(value);
     }
 
     /// Remembers that the values before `elapsed` were not measured.
@@ -75,10 +74,6 @@ impl Level {
     /// The number of the bucket in which measuring began, or began again after a gap.
     pub(super) fn measured_since(&self, level: usize) -> u64 {
         tick(self.resumed, level)
-    }
-
-    pub(super) fn increments(&self) -> &Increments {
-        &self.increments
     }
 
     pub(super) fn window(&self, level: usize, elapsed: u64) -> BucketWindow {
@@ -98,7 +93,6 @@ impl Level {
 
     pub(super) fn rescale(&mut self, ratio: f64) {
         self.ring.rescale(ratio);
-        self.increments.rescale(ratio);
         self.open.sum *= ratio;
         self.open.max = rescaled(self.open.max, ratio);
         self.open.min = rescaled(self.open.min, ratio);
@@ -108,13 +102,11 @@ impl Level {
             .min(f64::from(self.open.max) * f64::from(self.open.values));
     }
 
-    fn push(&mut self, mean: f32, max: f32, min: f32) {
+    fn push(&mut self, mean: f32, max: f32, min: f32, history: Option<&mut Increments>) {
         self.ring.push(mean, max, min);
         self.closed = self.closed.saturating_add(1);
-        if self.closed as usize >= BUCKETS {
-            let start = self.ring.means[0];
-            let highest = self.ring.maxes[1..].iter().copied().fold(0.0, f32::max);
-            self.increments.take(start, highest - start);
+        if let Some(history) = history.filter(|_| self.closed as usize >= BUCKETS) {
+            history.take(self.ring.means[0], self.ring.highest_of_last() - self.ring.means[0]);
         }
     }
 }

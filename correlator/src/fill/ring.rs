@@ -18,6 +18,12 @@ impl Ring {
         }
     }
 
+    /// The largest value of all buckets but the oldest.
+    pub(super) fn highest_of_last(&self) -> f32 {
+        let larger = |highest, value| if value > highest { value } else { highest };
+        self.maxes[1..].iter().copied().fold(0.0, larger)
+    }
+
     pub(super) fn rescale(&mut self, ratio: f64) {
         for value in self.means.iter_mut().chain(&mut self.maxes).chain(&mut self.mins) {
             *value = rescaled(*value, ratio);

@@ -1,6 +1,6 @@
 //! The forecast without a table: first passage over the whole horizon, capped by what the resource survived before.
 
-use correlator::fill::Peaks;
+use correlator::fill::{Peaks, SPAN_LEVEL};
 use correlator::{Fill, HORIZONS};
 
 use super::features::{distance_of, passage};
@@ -21,7 +21,7 @@ pub struct ClosedForm;
 /// `None` with fewer than five buckets of the whole horizon.
 pub(super) fn log_odds(fill: &Fill, horizon: usize) -> Option<f64> {
     let seconds = HORIZONS[horizon].as_secs_f64();
-    let statistics = LevelStatistics::of(&fill.window(horizon + 2))?;
+    let statistics = LevelStatistics::of(&fill.window(horizon + SPAN_LEVEL))?;
     let used = f64::from(fill.now().used);
     let chance = passage(&statistics, distance_of(used), seconds).probability(seconds);
     let cap = survived(fill.peaks(), used, seconds / fill.age().as_secs_f64());

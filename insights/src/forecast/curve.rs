@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use correlator::{Fill, Forecaster, HORIZONS};
 
-use super::Model;
-use super::features::of_all_horizons;
-
 /// Log-odds over the thirteen horizons. They never fall: what is met within a minute is met within two.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Curve {
@@ -30,15 +27,6 @@ impl Curve {
     #[must_use]
     pub fn of(forecaster: &dyn Forecaster, fill: &Fill) -> Self {
         Self::new(std::array::from_fn(|horizon| forecaster.log_odds(fill, horizon)))
-    }
-
-    /// The same for a table of trees, at half the cost: levels that two horizons share are looked at once.
-    #[must_use]
-    pub fn of_model(model: &Model, fill: &Fill) -> Self {
-        let rows = of_all_horizons(fill);
-        Self::new(std::array::from_fn(|horizon| {
-            super::can_speak(fill, horizon).then(|| model.score(&rows[horizon]))
-        }))
     }
 
     /// The log-odds by horizon.

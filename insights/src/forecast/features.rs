@@ -1,6 +1,6 @@
 //! The 42 numbers that the table of trees reads: scale-free, so that one table serves every limit and every horizon.
 
-use correlator::fill::{BUCKETS, Fractions, LEVELS};
+use correlator::fill::{BUCKETS, Fractions, SPAN_LEVEL};
 use correlator::{Fill, HORIZONS};
 
 use super::first_passage::Passage;
@@ -15,8 +15,6 @@ const OF_WINDOW: usize = 10;
 const LEAST_DISTANCE: f64 = 1e-3;
 /// The variance within a horizon that no estimate goes below.
 const LEAST_VARIANCE: f64 = 1e-10;
-/// The level over a quarter of horizon `k` is `k`; over all of it, `k + 2`.
-const WHOLE_LEVEL: usize = 2;
 
 /// The features of a record for `HORIZONS[horizon]`.
 ///
@@ -25,43 +23,22 @@ const WHOLE_LEVEL: usize = 2;
 #[must_use]
 pub fn features(fill: &Fill, horizon: usize) -> [f32; FEATURES] {
     let of = |level| LevelStatistics::of(&fill.window(level));
-    from_statistics(fill, horizon, of(horizon).as_ref(), of(horizon + WHOLE_LEVEL).as_ref())
-}
-
-/// The features for every horizon; each level's statistics are computed once.
-pub(super) fn of_all_horizons(fill: &Fill) -> [[f32; FEATURES]; HORIZONS.len()] {
-    let levels: [_; LEVELS] = std::array::from_fn(|level| LevelStatistics::of(&fill.window(level)));
-    std::array::from_fn(|horizon| {
-        from_statistics(
-            fill,
-            horizon,
-            levels[horizon].as_ref(),
-            levels[horizon + WHOLE_LEVEL].as_ref(),
-        )
-    })
-}
-
-fn from_statistics(
-    fill: &Fill,
-    horizon: usize,
-    quarter: Option<&LevelStatistics>,
-    whole: Option<&LevelStatistics>,
-) -> [f32; FEATURES] {
+    let (quarter, whole) = (of(horizon), of(horizon + SPAN_LEVEL));
     let view = View::of(fill, horizon);
     let mut row = [f32::NAN; FEATURES];
     row[..8].copy_from_slice(&view.level());
     row[8..12].copy_from_slice(&view.peaks());
     row[12..16].copy_from_slice(&view.times());
-    if let Some(statistics) = quarter {
+    if let Some(statistics) = &quarter {
         row[QUARTER..WHOLE].copy_from_slice(&view.window(statistics));
     }
-    if let Some(statistics) = whole {
+    if let Some(statistics) = &whole {
         row[WHOLE..WHOLE + OF_WINDOW].copy_from_slice(&view.window(statistics));
     }
     let history = WHOLE + OF_WINDOW;
     row[history..history + 4].copy_from_slice(&view.increments());
-    row[history + 4] = view.acceleration(quarter, whole);
-    row[history + 5] = fill.increments(horizon + WHOLE_LEVEL).largest().unwrap_or(f32::NAN);
+    row[history + 4] = view.acceleration(quarter.as_ref(), whole.as_ref());
+    row[history + 5] = fill.increments(horizon).largest().unwrap_or(f32::NAN);
     row
 }
 
@@ -152,7 +129,7 @@ impl<'a> View<'a> {
 
     /// `ninc` to `fge`.
     fn increments(&self) -> [f32; 4] {
-        let past = self.fill.increments(self.index + WHOLE_LEVEL);
+        let past = self.fill.increments(self.index);
         let known = (f64::from(past.weight()) / BUCKETS as f64).ln_1p();
         let distances =
             |growth: Option<f32>| growth.map_or(f32::NAN, |growth| single(f64::from(growth) / self.distance));

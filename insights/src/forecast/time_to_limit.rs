@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use correlator::fill::SPAN_LEVEL;
 use correlator::{Fill, HORIZONS};
 
 use super::curve::Curve;
@@ -58,7 +59,7 @@ impl TimeToLimit {
 pub fn straight_line(fill: &Fill, horizon: usize) -> Option<Duration> {
     const CENTURY: f64 = 3.2e9;
     assert!(horizon < HORIZONS.len(), "no horizon {horizon}");
-    let slope = LevelStatistics::of(&fill.window(horizon + 2))?.slope;
+    let slope = LevelStatistics::of(&fill.window(horizon + SPAN_LEVEL))?.slope;
     let seconds = distance_of(f64::from(fill.now().used)) / slope;
     (slope > 0.0 && seconds < CENTURY).then(|| Duration::from_secs_f64(seconds))
 }

@@ -106,11 +106,8 @@ impl Model {
     fn leaf(&self, root: u16, features: &[f32; FEATURES]) -> f32 {
         let mut node = &self.nodes[usize::from(root)];
         while let Some(value) = features.get(usize::from(node.feature)) {
-            let goes_left = if value.is_nan() {
-                node.missing_goes_left
-            } else {
-                *value <= node.number
-            };
+            // Both sides are computed: which way a walk goes cannot be predicted, and a wrong guess costs more.
+            let goes_left = (*value <= node.number) | (value.is_nan() & node.missing_goes_left);
             let next = if goes_left { node.left } else { node.right };
             node = &self.nodes[usize::from(next)];
         }

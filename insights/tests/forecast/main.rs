@@ -2,6 +2,7 @@
 //!
 //! `NAME.csv` is a shortened recording of a real process in a memory cgroup; `NAME.features.csv` holds what a separate program, a
 //! port of the formulas to another language in double precision, made of it at some samples and horizons.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use correlator::{Fill, Sample, Timestamp};
 use insights::forecast::{FEATURES, Model, NAMES, built_in, features};

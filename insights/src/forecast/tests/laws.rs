@@ -59,11 +59,13 @@ fn sample() -> impl Strategy<Value = Sample> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
     #[test]
     fn more_time_is_never_less_likely(walk in walk(), horizon in 8.0..30_000.0_f64, more in 1.0..8.0_f64) {
         let fill = record(&walk, SECOND, 1000.0, 1.0);
         MODEL.with(|model| {
-            let curve = Curve::of_model(model, &fill);
+            let curve = Curve::of(model, &fill);
             let chance = |seconds| curve.probability(std::time::Duration::from_secs_f64(seconds));
             if let (Some(soon), Some(late)) = (chance(horizon), chance(horizon * more)) {
                 prop_assert!(late >= soon - 1e-12, "{soon} then {late}");

@@ -86,15 +86,6 @@ fn the_time_to_the_limit_holds_the_true_one() {
 }
 
 #[test]
-fn both_ways_to_a_curve_give_the_same() {
-    let model = built_in();
-    for make in [leak, quiet, saw_tooth, Fill::new] {
-        let fill = make();
-        assert_eq!(Curve::of(&model, &fill), Curve::of_model(&model, &fill));
-    }
-}
-
-#[test]
 fn the_curve_is_read_between_the_horizons_and_not_beyond_them() {
     let mut points = [None; 13];
     (points[2], points[4]) = (Some(-1.0), Some(1.0));
