@@ -3,6 +3,8 @@
 //! Detectors run on the ticks that `advance` is given, never on batch boundaries, so the batch size changes what is
 //! moved at once and nothing that is said.
 
+mod forecasts;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use crate::batch::Batcher;
 use crate::detector::{Detector, Verdict};
 use crate::event::{Body, Event, Outcome};
 use crate::fact::{Fact, Gap};
+use crate::forecast::{Censored, Fillings, Watch};
 use crate::history::History;
 use crate::identity::{Scope, Subject};
 use crate::insight::Insight;
@@ -42,6 +45,7 @@ pub struct Engine {
     tracks: BTreeMap<Scope, Track>,
     world: World,
     life: Lifecycle,
+    watch: Watch,
     urgent: BTreeSet<Scope>,
     last_round: Option<Timestamp>,
     /// The last tick.
@@ -83,6 +87,7 @@ impl Engine {
             tracks: BTreeMap::from([(Scope::Cluster, Track::new(Subject::Cluster, Timestamp::default()))]),
             world: World::default(),
             life: Lifecycle::default(),
+            watch: Watch::default(),
             urgent: BTreeSet::new(),
             last_round: None,
             now: Timestamp::default(),
@@ -180,6 +185,9 @@ impl Engine {
             if is_urgent(&event.body) {
                 self.urgent.insert(scope.clone());
             }
+            if let Body::Fact(Fact::Pod(state)) = &event.body {
+                self.ended(&scope, state, event.at);
+            }
             let remembered = self.remember(scope, event);
             self.stats.handled += u64::from(remembered);
             self.stats.refused += u64::from(!remembered);
@@ -203,17 +211,23 @@ impl Engine {
         }
         let (Subject::Container(identity), Some(id)) = (&event.subject, event.subject.container_id()) else {
             track.subject = event.subject.clone();
+            self.watch.heard(&mut track.fillings, &event, &self.world);
             return is_state || track.own.add(event);
         };
         let (identity, id) = (identity.clone(), id.clone());
         if track.containers.len() >= MAX_RUNS && !track.containers.contains_key(&id) {
-            forget_oldest(&mut track.containers);
+            let oldest = forget_oldest(&mut track.containers);
+            if let Some(mut run) = oldest {
+                self.watch.gone(&mut run.fillings, &run.identity, Censored::Unseen);
+            }
         }
         let run = track.containers.entry(id).or_insert_with(|| Run {
             identity: identity.clone(),
             history: History::default(),
+            fillings: Fillings::default(),
         });
         run.identity = identity;
+        self.watch.heard(&mut run.fillings, &event, &self.world);
         run.history.add(event)
     }
 
@@ -225,6 +239,7 @@ impl Engine {
             tracks: &self.tracks,
             world: &self.world,
             life: &self.life,
+            calibration: self.watch.calibration(),
         };
         let Some(window) = Window::new(now, scope, around) else {
             return;
@@ -256,9 +271,15 @@ impl Engine {
 
     fn forget(&mut self, now: Timestamp) {
         self.world.forget(now);
-        let world = &self.world;
+        let (world, watch) = (&self.world, &mut self.watch);
         self.tracks.retain(|scope, track| {
-            track.containers.retain(|_, run| run.history.forget(now));
+            track.containers.retain(|_, run| {
+                let stays = run.history.forget(now);
+                if !stays {
+                    watch.gone(&mut run.fillings, &run.identity, Censored::Ended);
+                }
+                stays
+            });
             let alive = track.own.forget(now) || !track.containers.is_empty();
             alive || world.has(scope)
         });
@@ -290,14 +311,12 @@ fn is_waiting_for_a_name(now: Timestamp, run: &Run) -> bool {
     run.identity.container.is_none() && age < NAMING_GRACE
 }
 
-fn forget_oldest(runs: &mut BTreeMap<Arc<str>, Run>) {
+fn forget_oldest(runs: &mut BTreeMap<Arc<str>, Run>) -> Option<Run> {
     let oldest = runs
         .iter()
         .min_by_key(|(_, run)| run.history.last())
         .map(|(id, _)| id.clone());
-    if let Some(id) = oldest {
-        runs.remove(&id);
-    }
+    runs.remove(&oldest?)
 }
 
 /// What a detector that needs these sources may have missed.

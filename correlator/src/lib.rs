@@ -31,7 +31,7 @@ pub use engine::{Engine, Stats};
 pub use event::{Body, Event, Histogram, Outcome, Peer, Signal, signals};
 pub use fact::{DnsAnswer, Exec, Exit, Fact, Gap, KubeEvent, OomKill, Transport};
 pub use fill::{Fill, Sample};
-pub use forecast::{Forecaster, HORIZONS};
+pub use forecast::{Calibration, Forecaster, HORIZONS, Outlook, Resource};
 pub use history::{Failure, History, Spans};
 pub use identity::{HostProcess, Owner, PodIdentity, Scope, Subject};
 pub use insight::{Consequences, Culprit, Evidence, Insight, Prediction, Remedy, Risk, Severity, Source, Status};

@@ -100,6 +100,17 @@ pub struct ContainerState {
     pub last: Option<Termination>,
 }
 
+impl ContainerState {
+    /// How it ended, by what is said of it now: the time before, and this time if it has.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = &Termination> {
+        let now = match &self.status {
+            ContainerStatus::Terminated(termination) => Some(termination),
+            _ => None,
+        };
+        self.last.iter().chain(now)
+    }
+}
+
 /// What kind of container it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::event::Signal;
 use crate::fact::Fact;
+use crate::fill::Fill;
+use crate::forecast::{Calibration, Fillings, Outlook, Resource};
 use crate::history::{Failure, History};
 use crate::identity::{PodIdentity, Scope, Subject};
 use crate::insight::Insight;
@@ -27,6 +29,7 @@ pub(crate) struct Track {
     /// When detectors last looked at it.
     pub(crate) looked: Option<Timestamp>,
     pub(crate) own: History,
+    pub(crate) fillings: Fillings,
     pub(crate) containers: BTreeMap<Arc<str>, Run>,
 }
 
@@ -37,6 +40,7 @@ impl Track {
             heard,
             looked: None,
             own: History::default(),
+            fillings: Fillings::default(),
             containers: BTreeMap::new(),
         }
     }
@@ -47,6 +51,7 @@ impl Track {
 pub(crate) struct Run {
     pub(crate) identity: Arc<PodIdentity>,
     pub(crate) history: History,
+    pub(crate) fillings: Fillings,
 }
 
 /// A view of one scope at one moment.
@@ -65,6 +70,7 @@ pub(crate) struct Around<'a> {
     pub(crate) tracks: &'a BTreeMap<Scope, Track>,
     pub(crate) world: &'a World,
     pub(crate) life: &'a Lifecycle,
+    pub(crate) calibration: &'a Calibration,
 }
 
 /// A container of the pod, through all its restarts.
@@ -87,6 +93,7 @@ pub struct RunView<'a> {
     pub id: &'a str,
     /// What was seen of it.
     pub history: &'a History,
+    pub(crate) fillings: &'a Fillings,
 }
 
 impl<'a> Window<'a> {
@@ -144,6 +151,21 @@ impl<'a> Window<'a> {
         &self.track.own
     }
 
+    /// The record of a resource of the scope itself: of a node, or of a pod as a whole.
+    pub fn fill(&self, resource: Resource) -> Option<&'a Fill> {
+        self.track.fillings.record(resource)
+    }
+
+    /// What is expected of a resource of the scope itself.
+    pub fn outlook(&self, resource: Resource) -> Option<&'a Outlook> {
+        self.track.fillings.outlook(resource)
+    }
+
+    /// How far probabilities can be trusted.
+    pub fn calibration(&self) -> &'a Calibration {
+        self.around.calibration
+    }
+
     /// The containers, in the order of their names.
     pub fn containers(&self) -> &[ContainerView<'a>] {
         &self.containers
@@ -152,6 +174,18 @@ impl<'a> Window<'a> {
     /// The rest of the world.
     pub fn world(&self) -> &'a World {
         self.around.world
+    }
+}
+
+impl<'a> RunView<'a> {
+    /// The record of a resource, from the start of the run; `None` without a limit, or where next to nothing of it is used.
+    pub fn fill(&self, resource: Resource) -> Option<&'a Fill> {
+        self.fillings.record(resource)
+    }
+
+    /// What is expected of a resource.
+    pub fn outlook(&self, resource: Resource) -> Option<&'a Outlook> {
+        self.fillings.outlook(resource)
     }
 }
 
@@ -219,6 +253,7 @@ fn group<'a>(now: Timestamp, scope: &Scope, track: &'a Track, world: &'a World) 
         view.runs.push(RunView {
             id,
             history: &run.history,
+            fillings: &run.fillings,
         });
     }
     views.into_values().collect()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Named;
 use crate::identity::PodIdentity;
-use crate::pod::{ContainerState, ContainerStatus, PodState, Termination};
+use crate::pod::{ContainerState, PodState, Termination};
 use crate::time::Timestamp;
 
 /// Most terminations remembered a container.
@@ -46,10 +46,7 @@ impl Pod {
     }
 
     pub(super) fn container_seen(&mut self, container: &ContainerState) -> Vec<Named> {
-        let mut ended: Vec<&Termination> = container.last.iter().collect();
-        if let ContainerStatus::Terminated(termination) = &container.status {
-            ended.push(termination);
-        }
+        let ended: Vec<&Termination> = container.ends().collect();
         let mut named = Vec::new();
         for id in ended
             .iter()
