@@ -57,11 +57,19 @@ impl Forecaster for Model {
     fn log_odds(&self, fill: &Fill, horizon: usize) -> Option<f64> {
         can_speak(fill, horizon).then(|| self.score(&features(fill, horizon)))
     }
+
+    fn name(&self) -> String {
+        format!("trees-{:08x}", self.checksum())
+    }
 }
 
 impl Forecaster for ClosedForm {
     fn log_odds(&self, fill: &Fill, horizon: usize) -> Option<f64> {
         can_speak(fill, horizon).then(|| closed_form::log_odds(fill, horizon))?
+    }
+
+    fn name(&self) -> String {
+        "closed-form".to_owned()
     }
 }
 

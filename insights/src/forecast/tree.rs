@@ -21,6 +21,7 @@ pub struct Model {
     base: f32,
     roots: Box<[u16]>,
     nodes: Box<[Node]>,
+    checksum: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -85,6 +86,7 @@ impl Model {
                 .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
                 .collect(),
             nodes: nodes.chunks_exact(NODE).map(Node::read).collect(),
+            checksum: checksum(bytes),
         };
         model.check()?;
         Ok(model)
@@ -95,6 +97,12 @@ impl Model {
     pub fn score(&self, features: &[f32; FEATURES]) -> f64 {
         let leaves = self.roots.iter().map(|root| f64::from(self.leaf(*root, features)));
         leaves.fold(f64::from(self.base), |sum, leaf| sum + leaf)
+    }
+
+    /// Tells this table from others (FNV-1a over its bytes).
+    #[must_use]
+    pub fn checksum(&self) -> u32 {
+        self.checksum
     }
 
     /// How many trees and nodes the table has.
@@ -136,6 +144,12 @@ impl Model {
         }
         monotone::check(&self.nodes)
     }
+}
+
+fn checksum(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash: u32, byte| {
+        (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)
+    })
 }
 
 impl Node {
