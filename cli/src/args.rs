@@ -33,6 +33,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Sniff {
     /// How insights are written to stdout
     #[arg(short, long, value_enum, default_value_t = Output::Human, env = "TAPIO_OUTPUT")]
@@ -111,6 +112,15 @@ pub(crate) struct Sniff {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) duration: Option<Duration>,
 
+    /// Where it is kept how far OOM forecasts came true here: read at the start if it exists, written every ten minutes and
+    /// at the end of a live run. Without it each run starts with what was learnt in the lab
+    #[arg(long, value_name = "FILE", env = "TAPIO_CALIBRATION")]
+    pub(crate) calibration: Option<PathBuf>,
+
+    /// With --replay: write what the recording teaches to the --calibration too
+    #[arg(long, requires_all = ["replay", "calibration"])]
+    pub(crate) learn: bool,
+
     /// Exit with 3 when an insight is at least this severe
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,
@@ -147,6 +157,10 @@ pub(crate) struct Doctor {
     /// Path of the kubeconfig; default KUBECONFIG, then ~/.kube/config, then the pod's service account
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
+
+    /// The --calibration of `tapio sniff`
+    #[arg(long, value_name = "FILE", env = "TAPIO_CALIBRATION")]
+    pub(crate) calibration: Option<PathBuf>,
 
     /// When to use colour
     #[arg(long, value_enum, default_value_t = Color::Auto)]

@@ -1,5 +1,6 @@
 //! `tapio doctor`: what of tapio works on this machine and with this cluster, and what to do about the rest.
 
+mod calibration;
 mod capabilities;
 mod cluster;
 mod host;
@@ -27,6 +28,7 @@ pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode> {
     if !doctor.k8s_only {
         rows.extend(host::rows(Path::new("/")));
         rows.extend(kernel::rows(Path::new("/")));
+        rows.push(calibration::row(doctor.calibration.as_deref()));
     }
     if !doctor.ebpf_only {
         rows.extend(cluster::rows(&config(doctor))?);

@@ -1,6 +1,7 @@
 //! The `tapio` binary: what is wrong with a Kubernetes workload, why, and which kubectl command fixes it.
 
 mod args;
+mod calibration;
 mod doctor;
 mod dump;
 mod explain;

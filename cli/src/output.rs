@@ -1,6 +1,7 @@
 //! How insights reach the user. stdout carries insights and metrics, nothing else.
 
 mod exposition;
+mod forecasts;
 pub(crate) mod glyphs;
 mod human;
 mod metrics;

@@ -3,9 +3,10 @@
 use std::io;
 
 use anyhow::{Context as _, Result};
-use correlator::{Engine, Event, Insight, Severity, Stats, Status, Timestamp};
+use correlator::{Calibration, Engine, Event, Forecaster, Insight, Severity, Stats, Status, Timestamp};
 use sniffers::recording::{RecorderThread, RecordingError};
 
+use crate::calibration::Keeper;
 use crate::output::Writer;
 use crate::scope::Scope;
 
@@ -15,21 +16,36 @@ pub(crate) struct Session {
     writer: Box<dyn Writer>,
     scope: Scope,
     recorder: Option<RecorderThread>,
+    keeper: Option<Keeper>,
     worst: Option<Severity>,
     failed: Option<io::Error>,
 }
 
 impl Session {
-    pub(crate) fn new(batch_size: usize, writer: Box<dyn Writer>, scope: Scope) -> Self {
-        let engine = Engine::new(insights::all(), batch_size);
+    pub(crate) fn new(
+        batch_size: usize,
+        forecaster: Box<dyn Forecaster>,
+        calibration: Calibration,
+        writer: Box<dyn Writer>,
+        scope: Scope,
+    ) -> Self {
+        let engine = Engine::new(insights::all(), batch_size)
+            .forecasting(forecaster)
+            .calibrated(calibration);
         Self {
             engine,
             writer,
             scope,
             recorder: None,
+            keeper: None,
             worst: None,
             failed: None,
         }
+    }
+
+    /// Saves what is learnt from now on.
+    pub(crate) fn keep(&mut self, keeper: Keeper) {
+        self.keeper = Some(keeper);
     }
 
     /// Writes everything from now on to a recording too.
@@ -53,6 +69,9 @@ impl Session {
         }
         for insight in self.engine.advance(now) {
             self.say(insight);
+        }
+        if let Some(keeper) = &mut self.keeper {
+            keeper.tick(self.engine.calibration(), now);
         }
     }
 
@@ -84,8 +103,12 @@ impl Session {
         if let Some(recorder) = self.recorder.take() {
             recorder.finish().context("writing the recording")?;
         }
+        self.engine.close();
         if self.failed.is_none() {
             self.failed = self.writer.finish(&self.engine).err();
+        }
+        if let Some(keeper) = &self.keeper {
+            keeper.save(self.engine.calibration())?;
         }
         match self.failed {
             Some(error) => Err(error).context("writing to stdout"),

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::Sniff;
+use crate::calibration::{self, Keeper};
 use crate::dump;
 use crate::notices::Notices;
 use crate::output;
@@ -38,11 +39,19 @@ pub(crate) fn run(sniff: &Sniff) -> Result<ExitCode> {
         namespace: sniff.namespace.clone(),
         context: sniff.context.clone(),
     };
-    let session = Session::new(sniff.batch_size, output::writer(sniff.output, sniff.color), scope);
+    let forecaster = insights::forecaster();
+    let (model, path) = (forecaster.name(), sniff.calibration.as_deref());
+    let calibration = path.map(|path| calibration::load(path, &model)).transpose()?;
+    let calibration = calibration.flatten().unwrap_or_default();
+    let writer = output::writer(sniff.output, sniff.color);
+    let mut session = Session::new(sniff.batch_size, forecaster, calibration, writer, scope);
+    if let (true, Some(path)) = (sniff.learn, path) {
+        session.keep(Keeper::new(path, model.clone())?);
+    }
     let (stats, worst) = match (&sniff.replay, &sniff.k8s_dump) {
         (Some(path), _) => replayed(path, session)?,
         (None, Some(path)) => dump::run(path, session)?,
-        (None, None) => live(sniff, session)?,
+        (None, None) => live(sniff, model, session)?,
     };
     Notices::new().stats(&stats);
     let bound = sniff.fail_on.map(Severity::from);
@@ -85,10 +94,14 @@ impl Sink for Replayed {
     }
 }
 
-fn live(sniff: &Sniff, mut session: Session) -> Result<(Stats, Option<Severity>)> {
+fn live(sniff: &Sniff, model: String, mut session: Session) -> Result<(Stats, Option<Severity>)> {
     // The file is made with all privileges and written without.
     let recorder = sniff.record.as_deref().map(recorder).transpose()?;
     let sniffers = sources::of(sniff)?;
+    // It is written to the end, with the privileges that are left by now.
+    if let Some(path) = &sniff.calibration {
+        session.keep(Keeper::new(path, model)?);
+    }
     if let Some(recorder) = recorder {
         session.record(RecorderThread::start(recorder, RECORDER_QUEUE)?);
     }

@@ -12,6 +12,7 @@ use correlator::{Body, Engine, Event, Fact, Insight, Outcome, Signal, Status, Su
 
 use super::Writer;
 use super::exposition::{Family, Labels, Latency, Log2, MAX_SERIES, Value, render};
+use super::forecasts;
 use super::metrics::{Description, SpanDescription, describe, describe_span};
 use super::owner::{self, Who};
 
@@ -83,6 +84,7 @@ impl Writer for Prometheus {
             families.insert(name.clone(), metric.named(engine.world(), join_histograms));
         }
         self.about_tapio(engine, &mut families);
+        families.extend(forecasts::families(engine));
         io::stdout().lock().write_all(render(&families).as_bytes())
     }
 }
