@@ -6,6 +6,7 @@
 mod calibration;
 mod filling;
 mod group;
+mod maturing;
 mod outlook;
 mod predictions;
 mod recalibration;

@@ -48,6 +48,7 @@ impl Engine {
         for run in self.tracks.values_mut().flat_map(|track| track.containers.values_mut()) {
             self.watch.gone(&mut run.fillings, &run.identity, Censored::Unseen);
         }
+        self.watch.close();
     }
 
     /// Tells the runs of a pod how they ended.

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::group::Group;
-use super::predictions::{Censored, Prediction, Verdict};
+use super::predictions::{Censored, Prediction};
 use super::recalibration::Recalibration;
 use super::reliability::{Reliability, bin_of};
 use super::reservoir::{self, Reservoir};
 use super::workloads::Workloads;
-use crate::identity::PodIdentity;
 use crate::time::Timestamp;
 
 /// Kills that must have been forecast, rightly or wrongly, before a probability counts as calibrated here.
@@ -52,6 +51,18 @@ pub struct Confidence {
     pub says: String,
 }
 
+/// A forecast of which it is known what came of it, and whose it was.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Resolved {
+    pub(crate) prediction: Prediction,
+    key: u64,
+    container: u64,
+    /// The first forecast of its container.
+    is_new: bool,
+    /// The first in its bin.
+    first_in_bin: bool,
+}
+
 /// Which bins of [`Reliability`] a container has been counted in, so that it is counted once in each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct CountedIn([u16; 3]);
@@ -80,36 +91,31 @@ impl Calibration {
         }
     }
 
-    /// Counts what came of a container's forecasts, and fits the lines again when that is due.
-    pub(crate) fn settled(
-        &mut self,
-        identity: &PodIdentity,
-        counted: &mut CountedIn,
-        settled: &[(Prediction, Verdict)],
-        at: Timestamp,
-    ) {
-        let id = identity.container_id.as_deref().unwrap_or(&identity.uid);
-        let is_new = *counted == CountedIn::default();
-        for (prediction, verdict) in settled {
-            let group = Group::of(prediction.horizon).index();
-            match verdict {
-                Verdict::Resolved { came_true } => {
-                    let first = counted.enter(group, bin_of(prediction.stated));
-                    self.groups[group].resolved(id, prediction, *came_true, first);
-                    if is_new || *came_true {
-                        self.unfitted.insert(reservoir::key(id, 0, 0));
-                    }
-                }
-                Verdict::Censored(reason) => self.groups[group].censored[reason.index()] += 1,
-            }
+    /// It is known what came of a forecast.
+    pub(crate) fn resolve(&mut self, resolved: &Resolved, came_true: bool) {
+        let prediction = &resolved.prediction;
+        let record = &mut self.groups[Group::of(prediction.horizon).index()];
+        record
+            .reliability
+            .count(prediction.stated, came_true, resolved.first_in_bin);
+        record
+            .reservoir
+            .add(resolved.key, prediction.log_odds, prediction.prior, came_true);
+        if resolved.is_new || came_true {
+            self.unfitted.insert(resolved.container);
         }
-        let since = self.fitted.map(|fitted| at.since(fitted));
-        let is_due = self.unfitted.len() >= CONTAINERS_A_FIT || since.is_some_and(|since| since >= LONGEST_WITHOUT_FIT);
-        if is_due {
+    }
+
+    /// It will never be known what came of a forecast.
+    pub(crate) fn censor(&mut self, prediction: &Prediction, reason: Censored) {
+        self.groups[Group::of(prediction.horizon).index()].censored[reason.index()] += 1;
+    }
+
+    /// Fits the lines again when that is due: after enough containers, and every hour from the first call on.
+    pub(crate) fn fit_if_due(&mut self, at: Timestamp) {
+        let since = at.since(*self.fitted.get_or_insert(at));
+        if self.unfitted.len() >= CONTAINERS_A_FIT || since >= LONGEST_WITHOUT_FIT {
             self.fit(at);
-        } else if self.fitted.is_none() {
-            // The first hour begins with the first forecast that was settled.
-            self.fitted = settled.first().map(|_| at);
         }
     }
 
@@ -183,12 +189,17 @@ impl Calibration {
     }
 }
 
-impl Record {
-    fn resolved(&mut self, id: &str, prediction: &Prediction, came_true: bool, first: bool) {
-        self.reliability.count(prediction.stated, came_true, first);
-        let key = reservoir::key(id, prediction.horizon, prediction.at.as_nanos());
-        self.reservoir
-            .add(key, prediction.log_odds, prediction.prior, came_true);
+impl Resolved {
+    pub(crate) fn new(container: &str, prediction: Prediction, counted: &mut CountedIn) -> Self {
+        let is_new = *counted == CountedIn::default();
+        let group = Group::of(prediction.horizon).index();
+        Self {
+            prediction,
+            key: reservoir::key(container, prediction.horizon, prediction.at.as_nanos()),
+            container: reservoir::key(container, 0, 0),
+            is_new,
+            first_in_bin: counted.enter(group, bin_of(prediction.stated)),
+        }
     }
 }
 

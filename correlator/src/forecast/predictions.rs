@@ -27,7 +27,7 @@ pub(crate) struct Prediction {
 /// Why it will never be known whether a forecast came true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Censored {
-    /// The container ended for another reason.
+    /// The container ended for another reason, or nothing was heard of it any more.
     Ended,
     /// Its limit was changed, perhaps because of the forecast.
     Resized,
@@ -72,14 +72,9 @@ pub(crate) enum Fate {
 /// What came of a forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    Resolved { came_true: bool },
+    Killed,
+    Lived,
     Censored(Censored),
-}
-
-impl Verdict {
-    pub(crate) fn came_true(self) -> bool {
-        matches!(self, Self::Resolved { came_true: true })
-    }
 }
 
 /// The forecasts that wait, oldest first.
@@ -117,13 +112,12 @@ impl Predictions {
 
 fn judge(prediction: &Prediction, at: Timestamp, fate: Fate) -> Option<Verdict> {
     let until = prediction.at.plus(HORIZONS[prediction.horizon]);
-    let resolved = |came_true| Some(Verdict::Resolved { came_true });
     match fate {
-        Fate::Lives => (at >= until.plus(GRACE)).then_some(Verdict::Resolved { came_true: false }),
+        Fate::Lives => (at >= until.plus(GRACE)).then_some(Verdict::Lived),
         Fate::Killed if prediction.at >= at => None,
-        Fate::Killed => resolved(at <= until),
-        Fate::Lost(_) if until < at && prediction.at < at => resolved(false),
-        Fate::Lost(reason) => Some(Verdict::Censored(reason)),
+        Fate::Killed if at <= until => Some(Verdict::Killed),
+        Fate::Lost(reason) if until >= at || prediction.at >= at => Some(Verdict::Censored(reason)),
+        Fate::Killed | Fate::Lost(_) => Some(Verdict::Lived),
     }
 }
 
@@ -155,9 +149,6 @@ mod tests {
             .collect()
     }
 
-    const TRUE: Verdict = Verdict::Resolved { came_true: true };
-    const FALSE: Verdict = Verdict::Resolved { came_true: false };
-
     #[test]
     fn one_forecast_waits_in_a_quarter_of_its_horizon() {
         assert_eq!(waiting().len(), 8);
@@ -166,19 +157,28 @@ mod tests {
     #[test]
     fn a_kill_makes_those_true_whose_horizon_it_fell_into() {
         let settled = settled(Fate::Killed, 40);
-        assert_eq!(settled, [(0, FALSE), (8, FALSE), (16, TRUE), (24, TRUE), (32, TRUE)]);
+        assert_eq!(
+            settled,
+            [
+                (0, Verdict::Lived),
+                (8, Verdict::Lived),
+                (16, Verdict::Killed),
+                (24, Verdict::Killed),
+                (32, Verdict::Killed)
+            ]
+        );
     }
 
     #[test]
     fn living_on_makes_those_false_whose_horizon_is_well_over() {
-        assert_eq!(settled(Fate::Lives, 43), [(0, FALSE), (8, FALSE)]);
+        assert_eq!(settled(Fate::Lives, 43), [(0, Verdict::Lived), (8, Verdict::Lived)]);
     }
 
     #[test]
     fn what_ended_otherwise_decides_nothing_that_was_still_open() {
         let reason = Verdict::Censored(Censored::Ended);
         let settled = settled(Fate::Lost(Censored::Ended), 45);
-        assert_eq!(settled[..3], [(0, FALSE), (8, FALSE), (16, reason)]);
+        assert_eq!(settled[..3], [(0, Verdict::Lived), (8, Verdict::Lived), (16, reason)]);
         assert_eq!(settled.len(), 8);
     }
 

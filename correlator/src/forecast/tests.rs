@@ -1,9 +1,8 @@
 //! What is learnt from a population of containers, and what becomes of it between two runs.
 
-use super::calibration::CountedIn;
-use super::predictions::{Prediction, Verdict};
+use super::calibration::{CountedIn, Resolved};
+use super::predictions::Prediction;
 use super::*;
-use crate::identity::PodIdentity;
 use crate::time::Timestamp;
 
 /// Numbers that look random and are the same everywhere (Knuth's MMIX generator).
@@ -28,10 +27,7 @@ impl Dice {
 
 /// One container of a population in which log-odds `x` come true as often as `slope * x + intercept` says.
 fn live(calibration: &mut Calibration, dice: &mut Dice, number: u64, slope: f64, intercept: f64) {
-    let identity = PodIdentity {
-        container_id: Some(format!("container-{number}").into()),
-        ..PodIdentity::default()
-    };
+    let id = format!("container-{number}");
     let mut counted = CountedIn::default();
     let mut killed = false;
     for (round, horizon) in [3usize, 3, 6, 6, 9, 9].into_iter().enumerate() {
@@ -46,8 +42,9 @@ fn live(calibration: &mut Calibration, dice: &mut Dice, number: u64, slope: f64,
             prior: 0.05,
         };
         killed |= came_true;
-        let settled = [(prediction, Verdict::Resolved { came_true })];
-        calibration.settled(&identity, &mut counted, &settled, at);
+        let resolved = Resolved::new(&id, prediction, &mut counted);
+        calibration.resolve(&resolved, came_true);
+        calibration.fit_if_due(at);
     }
     if killed {
         calibration.killed(None, true, Timestamp::from_secs(1_000 + number * 60));

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::calibration::CountedIn;
+use super::calibration::{CountedIn, Resolved};
 use super::filling::{Filling, Taken};
-use super::predictions::{Censored, Fate, Prediction, Predictions};
+use super::maturing::Maturing;
+use super::predictions::{Censored, Fate, Prediction, Predictions, Verdict};
 use super::resource::Resource;
 use super::{Calibration, Forecaster, Outlook, workloads};
 use crate::event::{Body, Event, signals};
@@ -35,6 +36,7 @@ const OOM_KILLED: &str = "OOMKilled";
 pub(crate) struct Watch {
     forecaster: Option<Box<dyn Forecaster>>,
     calibration: Calibration,
+    maturing: Maturing,
 }
 
 /// The resources of one run, or of one scope as a whole, with the forecasts that wait.
@@ -120,6 +122,7 @@ impl Watch {
     /// A container was sampled, so it is alive.
     fn lives(&mut self, fillings: &mut Fillings, identity: &PodIdentity, taken: &Taken, world: &World) {
         fillings.seen = Some(taken.at);
+        self.mature(taken.at);
         self.account(fillings, identity, taken.at, world);
         let lost = match taken {
             taken if taken.resized => Some(Censored::Resized),
@@ -214,14 +217,46 @@ impl Watch {
         self.settle(fillings, identity, at, Fate::Lost(why));
     }
 
-    /// Whether a forecast of it came true.
+    /// Finds out what came of a container's forecasts. Whether one came true.
     fn settle(&mut self, fillings: &mut Fillings, identity: &PodIdentity, at: Timestamp, fate: Fate) -> bool {
         let settled = fillings.waiting.settle(at, fate);
-        if settled.is_empty() {
-            return false;
+        let id = identity.container_id.as_deref().unwrap_or(&identity.uid);
+        let mut came_true = false;
+        for (prediction, verdict) in &settled {
+            match verdict {
+                Verdict::Censored(reason) => self.calibration.censor(prediction, *reason),
+                Verdict::Lived => {
+                    let resolved = Resolved::new(id, *prediction, &mut fillings.counted);
+                    self.calibration.resolve(&resolved, false);
+                }
+                Verdict::Killed => {
+                    came_true = true;
+                    let resolved = Resolved::new(id, *prediction, &mut fillings.counted);
+                    if let Err(resolved) = self.maturing.hold(resolved) {
+                        self.calibration.censor(&resolved.prediction, Censored::Unseen);
+                    }
+                }
+            }
         }
-        self.calibration.settled(identity, &mut fillings.counted, &settled, at);
-        settled.iter().any(|(_, verdict)| verdict.came_true())
+        if !settled.is_empty() {
+            self.calibration.fit_if_due(at);
+        }
+        came_true
+    }
+
+    /// Counts the forecasts that came true and whose horizon is over by now.
+    fn mature(&mut self, at: Timestamp) {
+        for resolved in self.maturing.due(at) {
+            self.calibration.resolve(&resolved, true);
+            self.calibration.fit_if_due(at);
+        }
+    }
+
+    /// Nothing more will be heard of anybody.
+    pub(crate) fn close(&mut self) {
+        for resolved in self.maturing.due(Timestamp::from_nanos(u64::MAX)) {
+            self.calibration.censor(&resolved.prediction, Censored::Unseen);
+        }
     }
 }
 
