@@ -239,7 +239,7 @@ impl Engine {
             tracks: &self.tracks,
             world: &self.world,
             life: &self.life,
-            calibration: self.watch.calibration(),
+            watch: &self.watch,
         };
         let Some(window) = Window::new(now, scope, around) else {
             return;

@@ -17,6 +17,7 @@ mod state;
 mod watch;
 mod workloads;
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::fill::Fill;
@@ -44,9 +45,15 @@ pub const HORIZONS: [Duration; 13] = {
 };
 
 /// What the engine asks for the raw log-odds, before they are calibrated.
-pub trait Forecaster: Send + Sync {
+pub trait Forecaster: fmt::Debug + Send + Sync {
     /// Log-odds that the limit is met within `HORIZONS[horizon]`; `None` with too little history.
     fn log_odds(&self, fill: &Fill, horizon: usize) -> Option<f64>;
+
+    /// What speaks for the limit being met within `HORIZONS[horizon]` and what against it, the strongest for it first, with the
+    /// log-odds that each adds. Empty where that cannot be told apart.
+    fn reasons(&self, _fill: &Fill, _horizon: usize) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
 
     /// The name of the model, with its version: what was learnt with one says nothing about another.
     fn name(&self) -> String {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::event::Signal;
 use crate::fact::Fact;
 use crate::fill::Fill;
-use crate::forecast::{Calibration, Fillings, Outlook, Resource};
+use crate::forecast::{Calibration, Fillings, Outlook, Resource, Watch};
 use crate::history::{Failure, History};
 use crate::identity::{PodIdentity, Scope, Subject};
 use crate::insight::Insight;
@@ -70,7 +70,7 @@ pub(crate) struct Around<'a> {
     pub(crate) tracks: &'a BTreeMap<Scope, Track>,
     pub(crate) world: &'a World,
     pub(crate) life: &'a Lifecycle,
-    pub(crate) calibration: &'a Calibration,
+    pub(crate) watch: &'a Watch,
 }
 
 /// A container of the pod, through all its restarts.
@@ -163,7 +163,13 @@ impl<'a> Window<'a> {
 
     /// How far probabilities can be trusted.
     pub fn calibration(&self) -> &'a Calibration {
-        self.around.calibration
+        self.around.watch.calibration()
+    }
+
+    /// What speaks for a limit being met and what against it; see [`Forecaster::reasons`](crate::Forecaster::reasons).
+    pub fn reasons(&self, fill: &Fill, horizon: usize) -> Vec<(&'static str, f64)> {
+        let forecaster = self.around.watch.forecaster();
+        forecaster.map_or_else(Vec::new, |forecaster| forecaster.reasons(fill, horizon))
     }
 
     /// The containers, in the order of their names.

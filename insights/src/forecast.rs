@@ -9,7 +9,6 @@ mod curve;
 mod features;
 mod first_passage;
 mod groups;
-pub(crate) mod motion;
 mod names;
 mod statistics;
 mod time_to_limit;
@@ -20,6 +19,7 @@ use correlator::{Fill, Forecaster, HORIZONS};
 pub use self::closed_form::ClosedForm;
 pub use self::curve::Curve;
 pub use self::features::features;
+pub(crate) use self::first_passage::Passage;
 pub use self::groups::{Group, Share, shares};
 pub use self::names::{FEATURES, NAMES};
 pub use self::statistics::LevelStatistics;
@@ -56,6 +56,17 @@ pub fn built_in() -> Model {
 impl Forecaster for Model {
     fn log_odds(&self, fill: &Fill, horizon: usize) -> Option<f64> {
         can_speak(fill, horizon).then(|| self.score(&features(fill, horizon)))
+    }
+
+    fn reasons(&self, fill: &Fill, horizon: usize) -> Vec<(&'static str, f64)> {
+        if !can_speak(fill, horizon) {
+            return Vec::new();
+        }
+        let shares = shares(self, &features(fill, horizon));
+        shares
+            .iter()
+            .map(|share| (share.group.label(), share.log_odds))
+            .collect()
     }
 
     fn name(&self) -> String {

@@ -9,11 +9,6 @@ pub const NOT_YET: &[(&str, &str)] = &[
     ("gpu-idle", "nothing watches GPUs"),
     ("gpu-memory-full", "nothing watches GPUs"),
     (
-        "memory-leak",
-        "growth after a warm-up shows over hours, and tapio remembers five minutes of a container; `oom-trend` tells growth that \
-         will reach the limit soon",
-    ),
-    (
         "what-changed",
         "it is no insight of its own: the rollout before any other insight is told in that one's evidence",
     ),

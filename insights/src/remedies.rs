@@ -96,22 +96,64 @@ pub(crate) fn new_memory_limit(peak: f64, limit: f64) -> u64 {
 pub(crate) fn raise_memory_limit(pod: &PodIdentity, peak: f64, limit: f64, allocatable: Option<u64>) -> Remedy {
     let wanted = new_memory_limit(peak, limit);
     let too_big = allocatable.filter(|most| wanted > *most);
-    let node = too_big.map(|most| format!("a node with more than {} allocatable memory", bytes(most as f64)));
+    let why = format!(
+        "it fills its limit of {}; {} leaves 20 % or 100 MiB of room, whichever is more. If its memory grows without \
+         end, this only puts the next kill off",
+        bytes(limit),
+        quantity(wanted)
+    );
+    Remedy {
+        needs: too_big.map(|most| format!("a node with more than {} allocatable memory", bytes(most as f64))),
+        ..set_memory_limit(pod, limit, wanted as f64, why)
+    }
+}
+
+/// Sets the memory limit of a container through its owner; both limits in bytes.
+pub(crate) fn set_memory_limit(pod: &PodIdentity, limit: f64, wanted: f64, why: String) -> Remedy {
+    let wanted = whole(wanted);
     Remedy {
         title: format!("Raise the memory limit to {}", quantity(wanted)),
-        why: format!(
-            "it fills its limit of {}; {} leaves 20 % or 100 MiB of room, whichever is more. If its memory grows without \
-             end, this only puts the next kill off",
-            bytes(limit),
-            quantity(wanted)
-        ),
+        why,
         risk: Risk::Low,
         impact: impact(pod),
-        needs: node,
+        needs: None,
         commands: limit_command(pod, wanted).into_iter().collect(),
         undo: limit_command(pod, whole(limit)),
         verify: "the container's memory stays below the new limit at the load that ended it".to_owned(),
     }
+}
+
+/// Read-only: what the containers of a pod use now. `None` while its names are unknown.
+pub(crate) fn look_at_memory(pod: &PodIdentity) -> Option<Remedy> {
+    let top = on_pod(&["top", "pod"], pod)?.flag("--containers");
+    Some(Remedy {
+        needs: Some("the metrics server".to_owned()),
+        ..Remedy::look(
+            format!("Watch the memory of {}", pod.pod_label()),
+            "its working set holds cache too, but shows whether the growth goes on".to_owned(),
+            vec![top.to_string()],
+            "it stops growing below the limit".to_owned(),
+        )
+    })
+}
+
+/// Starts the pods of a workload anew, one by one: a stop-gap. `None` for what is not rolled out.
+pub(crate) fn restart(pod: &PodIdentity) -> Option<Remedy> {
+    let owner = pod.owner.as_ref().filter(|owner| is_rolled_out(&owner.kind))?;
+    let command = kubectl::rollout_restart(&Target::owner(pod)?)?;
+    Some(Remedy {
+        title: format!("Restart the pods of {} {} as a stop-gap", owner.kind, owner.name),
+        why: "each begins with fresh memory, at a moment of your choice rather than the kernel's".to_owned(),
+        risk: Risk::Medium,
+        impact: format!(
+            "{} {} replaces its pods one by one; work in memory is lost",
+            owner.kind, owner.name
+        ),
+        needs: Some("replicas that can serve meanwhile".to_owned()),
+        commands: vec![command.to_string()],
+        undo: None,
+        verify: "memory starts low and takes as long as before to grow".to_owned(),
+    })
 }
 
 /// What helps when the command itself is at fault: showing what the template asks for.

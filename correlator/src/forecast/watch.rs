@@ -32,7 +32,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(120);
 const OOM_KILLED: &str = "OOMKilled";
 
 /// Asks about resources as they fill up, and remembers what came of it.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Watch {
     forecaster: Option<Box<dyn Forecaster>>,
     calibration: Calibration,
@@ -89,6 +89,10 @@ impl Watch {
 
     pub(crate) fn calibration(&self) -> &Calibration {
         &self.calibration
+    }
+
+    pub(crate) fn forecaster(&self) -> Option<&dyn Forecaster> {
+        self.forecaster.as_deref()
     }
 
     /// An event of a run, or of a scope as a whole.

@@ -31,6 +31,17 @@ impl Group {
     /// All groups, in the order in which they are told.
     pub const ALL: [Self; 5] = [Self::Level, Self::Trend, Self::Noise, Self::History, Self::Reclaim];
 
+    /// What the group is, in words.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Level => "how full it is",
+            Self::Trend => "how it grows",
+            Self::Noise => "how much it jumps about",
+            Self::History => "what it did before",
+            Self::Reclaim => "what can be reclaimed",
+        }
+    }
+
     fn holds(self, name: &str) -> bool {
         Self::of(name) == self
     }

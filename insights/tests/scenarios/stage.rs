@@ -20,7 +20,7 @@ pub(crate) fn said(events: Vec<Event>) -> Vec<Insight> {
 /// The same, for `more` seconds after the last event.
 pub(crate) fn said_until(mut events: Vec<Event>, more: u64) -> Vec<Insight> {
     events.sort_by_key(|event| event.at);
-    let mut engine = Engine::new(insights::all(), 100);
+    let mut engine = Engine::new(insights::all(), 100).forecasting(insights::forecaster());
     let Some((first, last)) = events.first().map(|e| e.at).zip(events.last().map(|e| e.at)) else {
         return Vec::new();
     };

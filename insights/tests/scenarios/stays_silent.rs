@@ -153,7 +153,7 @@ fn a_back_off_event_of_this_morning_told_again_at_start() {
     if let correlator::Body::Fact(correlator::Fact::Event(event)) = &mut event.body {
         event.container = Some("app".into());
     }
-    let mut engine = Engine::new(insights::all(), 100);
+    let mut engine = Engine::new(insights::all(), 100).forecasting(insights::forecaster());
     engine.push(pod_state(secs(90_000), &pod));
     engine.push(event);
     let said: Vec<_> = (0..30)
