@@ -11,6 +11,7 @@ use correlator::{
 use proptest::prelude::*;
 
 /// The fuller, the likelier.
+#[derive(Debug)]
 struct Fullness;
 
 impl Forecaster for Fullness {
