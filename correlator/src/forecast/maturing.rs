@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 
-use super::HORIZONS;
 use super::calibration::Resolved;
 use crate::time::Timestamp;
 
@@ -25,9 +24,8 @@ impl Maturing {
         if self.waiting.len() >= MAX_MATURING {
             return Err(resolved);
         }
-        let due = resolved.prediction.at.plus(HORIZONS[resolved.prediction.horizon]);
         self.held += 1;
-        self.waiting.insert((due, self.held), resolved);
+        self.waiting.insert((resolved.prediction.until(), self.held), resolved);
         Ok(())
     }
 
@@ -35,5 +33,47 @@ impl Maturing {
     pub(crate) fn due(&mut self, at: Timestamp) -> impl Iterator<Item = Resolved> {
         let later = self.waiting.split_off(&(at, u64::MAX));
         std::mem::replace(&mut self.waiting, later).into_values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forecast::calibration::CountedIn;
+    use crate::forecast::predictions::Prediction;
+
+    fn true_at(second: u64, horizon: usize) -> Resolved {
+        let prediction = Prediction {
+            at: Timestamp::from_secs(second),
+            horizon,
+            log_odds: 0.0,
+            stated: 0.5,
+            prior: 0.05,
+        };
+        Resolved::new("c", prediction, &mut CountedIn::default())
+    }
+
+    #[test]
+    fn the_earliest_end_comes_out_first_and_later_ones_wait() {
+        let mut maturing = Maturing::default();
+        for (second, horizon) in [(10, 4), (20, 2), (20, 2), (0, 6)] {
+            assert!(maturing.hold(true_at(second, horizon)).is_ok());
+        }
+        let due = |maturing: &mut Maturing, second| {
+            let due = maturing.due(Timestamp::from_secs(second));
+            due.map(|resolved| resolved.prediction.until().as_secs())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(due(&mut maturing, 130), [50, 50, 130]);
+        assert_eq!(due(&mut maturing, 10_000), [480]);
+    }
+
+    #[test]
+    fn what_is_beyond_the_bound_is_given_back() {
+        let mut maturing = Maturing::default();
+        let held = (0..20_000)
+            .filter(|second| maturing.hold(true_at(*second, 2)).is_ok())
+            .count();
+        assert_eq!(held, MAX_MATURING);
     }
 }

@@ -24,6 +24,13 @@ pub(crate) struct Prediction {
     pub(crate) prior: f64,
 }
 
+impl Prediction {
+    /// The end of its horizon.
+    pub(crate) fn until(&self) -> Timestamp {
+        self.at.plus(HORIZONS[self.horizon])
+    }
+}
+
 /// Why it will never be known whether a forecast came true.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Censored {
@@ -111,7 +118,7 @@ impl Predictions {
 }
 
 fn judge(prediction: &Prediction, at: Timestamp, fate: Fate) -> Option<Verdict> {
-    let until = prediction.at.plus(HORIZONS[prediction.horizon]);
+    let until = prediction.until();
     match fate {
         Fate::Lives => (at >= until.plus(GRACE)).then_some(Verdict::Lived),
         Fate::Killed if prediction.at >= at => None,

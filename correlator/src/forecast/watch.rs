@@ -223,7 +223,9 @@ impl Watch {
 
     /// Finds out what came of a container's forecasts. Whether one came true.
     fn settle(&mut self, fillings: &mut Fillings, identity: &PodIdentity, at: Timestamp, fate: Fate) -> bool {
-        let settled = fillings.waiting.settle(at, fate);
+        let mut settled = fillings.waiting.settle(at, fate);
+        // What counts first is the first of its container.
+        settled.sort_by_key(|(prediction, _)| prediction.until());
         let id = identity.container_id.as_deref().unwrap_or(&identity.uid);
         let mut came_true = false;
         for (prediction, verdict) in &settled {
