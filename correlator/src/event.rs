@@ -40,6 +40,12 @@ impl Signal {
         Self(Cow::Owned(name))
     }
 
+    /// This signal with the value of a label: `volume.used_bytes:data`.
+    #[must_use]
+    pub fn labelled(&self, value: &str) -> Self {
+        Self::named(format!("{}:{value}", self.0))
+    }
+
     /// The dotted name, and after colons the values of its labels.
     pub fn name(&self) -> &str {
         &self.0
@@ -168,12 +174,22 @@ pub mod signals {
 
     /// Gauge, bytes: what the memory cgroup is charged (`memory.current`, `usage_in_bytes`).
     pub const MEMORY_USAGE: Signal = Signal::new("memory.usage");
-    /// Gauge, bytes: charged memory that reclaim cannot free (usage less file pages and reclaimable slab).
+    /// Gauge, bytes: what the kubelet and `kubectl top` show: usage less the file pages that were not used of late.
+    pub const MEMORY_WORKING_SET: Signal = Signal::new("memory.working_set");
+    /// Gauge, bytes: charged memory that reclaim cannot free (usage less file pages and reclaimable slab). The last of the
+    /// memory gauges of a reading, so that the others are known when it comes.
     pub const MEMORY_UNRECLAIMABLE: Signal = Signal::new("memory.unreclaimable");
     /// Gauge, bytes: file pages and reclaimable slab.
     pub const MEMORY_CACHE: Signal = Signal::new("memory.cache");
     /// Gauge, bytes: the lowest limit that holds for the cgroup. Not sent when there is none.
     pub const MEMORY_LIMIT: Signal = Signal::new("memory.limit");
+    /// Gauge, bytes: the least that is left until a limit is met, that of the cgroup or of one above it, with the swap
+    /// that may still be used. Not sent when there is no limit.
+    pub const MEMORY_HEADROOM: Signal = Signal::new("memory.headroom");
+    /// Gauge, bytes: the part of the cache that was used of late (`active_file`).
+    pub const MEMORY_ACTIVE_CACHE: Signal = Signal::new("memory.active_cache");
+    /// Count: how often the limit was met and reclaim had to find room (`memory.events` `max`, `memory.failcnt`).
+    pub const MEMORY_LIMIT_HITS: Signal = Signal::new("memory.limit_hits");
     /// Gauge, bytes: resident memory of the subject's processes, sampled in the kernel.
     pub const MEMORY_RSS: Signal = Signal::new("memory.rss");
     /// Count: OOM kills that the cgroup files counted.
@@ -188,6 +204,49 @@ pub mod signals {
     pub const CPU_THROTTLED_PERIODS: Signal = Signal::new("cpu.throttled_periods");
     /// Count, nanoseconds spent throttled.
     pub const CPU_THROTTLED: Signal = Signal::new("cpu.throttled");
+    /// Gauge: processes and threads. Comes after the two that follow.
+    pub const PIDS_CURRENT: Signal = Signal::new("pids.current");
+    /// Gauge: the lowest limit on processes and threads that holds; that of a pod counts all its containers.
+    pub const PIDS_MAX: Signal = Signal::new("pids.max");
+    /// Gauge: how many more there may be until a limit is met, that of the cgroup or of one above it.
+    pub const PIDS_HEADROOM: Signal = Signal::new("pids.headroom");
+    /// Gauge: open files of the container's process that is nearest to its limit. Comes after the limit.
+    pub const FILES_OPEN: Signal = Signal::new("files.open");
+    /// Gauge: how many files that process may have open (`RLIMIT_NOFILE`, soft).
+    pub const FILES_LIMIT: Signal = Signal::new("files.limit");
+    /// Gauge, bytes, labelled with the volume's name: used of a pod's volume that has a file system of its own. Comes after
+    /// the size.
+    pub const VOLUME_USED_BYTES: Signal = Signal::new("volume.used_bytes");
+    /// Gauge, bytes, labelled: what users may fill of it in all.
+    pub const VOLUME_SIZE_BYTES: Signal = Signal::new("volume.size_bytes");
+    /// Gauge, labelled: files (inodes) in it. Comes after how many there may be.
+    pub const VOLUME_USED_INODES: Signal = Signal::new("volume.used_inodes");
+    /// Gauge, labelled: how many files it may hold. Not sent for file systems without such a limit.
+    pub const VOLUME_SIZE_INODES: Signal = Signal::new("volume.size_inodes");
+    /// Gauge, bytes, of a node: what programs may still take without swapping (`MemAvailable`). Comes after its like.
+    pub const NODE_MEMORY_AVAILABLE: Signal = Signal::new("node.memory_available");
+    /// Gauge, bytes, of a node: memory there is.
+    pub const NODE_MEMORY_TOTAL: Signal = Signal::new("node.memory_total");
+    /// Gauge, bytes, of a node: the kubelet evicts pods when less is available.
+    pub const NODE_MEMORY_EVICTION: Signal = Signal::new("node.memory_eviction");
+    /// Gauge, bytes, of a node: in use as the kubelet counts it, so with the file pages that were used of late.
+    pub const NODE_MEMORY_WORKING_SET: Signal = Signal::new("node.memory_working_set");
+    /// Gauge, bytes, of a node: left to users of the file system that the kubelet keeps its files on.
+    pub const NODE_DISK_AVAILABLE_BYTES: Signal = Signal::new("node.disk_available_bytes");
+    /// Gauge, bytes, of a node: the size of that file system.
+    pub const NODE_DISK_SIZE_BYTES: Signal = Signal::new("node.disk_size_bytes");
+    /// Gauge, bytes, of a node: the kubelet evicts pods when less is available.
+    pub const NODE_DISK_EVICTION_BYTES: Signal = Signal::new("node.disk_eviction_bytes");
+    /// Gauge, of a node: files (inodes) that may still be made on that file system.
+    pub const NODE_DISK_AVAILABLE_INODES: Signal = Signal::new("node.disk_available_inodes");
+    /// Gauge, of a node: how many files it may hold.
+    pub const NODE_DISK_SIZE_INODES: Signal = Signal::new("node.disk_size_inodes");
+    /// Gauge, of a node: the kubelet evicts pods when fewer are available.
+    pub const NODE_DISK_EVICTION_INODES: Signal = Signal::new("node.disk_eviction_inodes");
+    /// Gauge, of a node: connections that the kernel keeps track of in the node's own network namespace.
+    pub const NODE_CONNTRACK_ENTRIES: Signal = Signal::new("node.conntrack_entries");
+    /// Gauge, of a node: how many it may track; packets of new connections are dropped beyond.
+    pub const NODE_CONNTRACK_MAX: Signal = Signal::new("node.conntrack_max");
     /// Span: a TCP connect, `SYN_SENT` to `ESTABLISHED` or to its failure.
     pub const TCP_CONNECT: Signal = Signal::new("tcp.connect");
     /// Fact `Exec`.

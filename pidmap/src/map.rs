@@ -140,6 +140,12 @@ impl PidMap {
         self.names.forget(uid, Instant::now());
     }
 
+    /// What is known of the pod that a cgroup path or a folder of the kubelet names by this uid.
+    #[must_use]
+    pub fn pod(&self, uid: &str) -> Arc<PodIdentity> {
+        self.register.resident(uid, None, &self.names).identity()
+    }
+
     /// The containers that have a cgroup now, by uid and container id. Walks the trees when they are not watched or when a
     /// cgroup went away, unless that was done in the last 100 ms.
     #[must_use]
