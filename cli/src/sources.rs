@@ -1,6 +1,7 @@
 //! Which sniffers a live run starts.
 
 use std::error::Error as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -11,6 +12,8 @@ use sniffers::Sniffer;
 use sniffers::cgroup::CgroupSniffer;
 use sniffers::ebpf::{EbpfSniffer, SAMPLE_HZ};
 use sniffers::k8s::{Config, KubeSniffer};
+use sniffers::node::NodeSniffer;
+use sniffers::recording::host_facts;
 
 use crate::args::Sniff;
 use crate::{privileges, profile};
@@ -46,6 +49,7 @@ pub(crate) fn of(sniff: &Sniff) -> Result<Vec<Box<dyn Sniffer>>> {
     if let Some(ebpf) = ebpf {
         sniffers.push(Box::new(ebpf));
         sniffers.push(Box::new(CgroupSniffer::default()));
+        sniffers.push(Box::new(NodeSniffer::new(&node(sniff.node.as_deref()))));
     }
     if !sniff.ebpf_only {
         sniffers.push(Box::new(KubeSniffer::new(Config {
@@ -57,6 +61,12 @@ pub(crate) fn of(sniff: &Sniff) -> Result<Vec<Box<dyn Sniffer>>> {
         })));
     }
     Ok(sniffers)
+}
+
+/// The name of this machine's node: the one given, or the host's in lower case, as the kubelet makes it.
+fn node(given: Option<&str>) -> String {
+    let given = given.filter(|name| !name.is_empty());
+    given.map_or_else(|| host_facts(Path::new("/")).node.to_lowercase(), ToOwned::to_owned)
 }
 
 fn ebpf(sniff: &Sniff, probes: Vec<&'static Probe>) -> EbpfSniffer {

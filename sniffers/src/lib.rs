@@ -1,11 +1,13 @@
-//! What watches: eBPF, cgroup files, the Kubernetes API, recordings. Each sniffer sends events that are already tied to
-//! their pod; a broken one stops nothing else.
+//! What watches: eBPF, cgroup files, the node's resources, the Kubernetes API, recordings. Each sniffer sends events that
+//! are already tied to their pod; a broken one stops nothing else.
 
 pub mod cgroup;
 pub mod clock;
 pub mod ebpf;
 pub mod k8s;
 pub mod manager;
+mod meminfo;
+pub mod node;
 pub mod recording;
 pub mod replay;
 pub mod sniffer;

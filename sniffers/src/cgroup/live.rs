@@ -8,7 +8,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use correlator::{Body, Event, Signal, Subject, signals};
+use correlator::{Body, Event, Subject, signals};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use pidmap::{Layout, PidMap, Roots};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
@@ -90,6 +92,13 @@ impl Drop for Container {
             let _ = child.kill();
             let _ = child.wait();
         }
+        // What the shell started goes on without it, and keeps the cgroup.
+        for directory in &self.directories {
+            let left = fs::read_to_string(directory.join("cgroup.procs")).unwrap_or_default();
+            for pid in left.lines().filter_map(|line| line.parse().ok()) {
+                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+            }
+        }
         for directory in self.made.iter().rev() {
             // The kernel lets go of a killed process's cgroup a moment after it was waited for.
             for _ in 0..100 {
@@ -122,17 +131,18 @@ fn prepare(test: &str) -> Result<Container, String> {
     }
     let layout = Layout::of(Path::new(ROOT));
     let container = Container::make(&layout, test).map_err(|error| format!("cannot make cgroups: {error}"))?;
-    let limit = LIMIT.to_string();
-    let limited = container.directories.iter().any(|directory| {
-        ["memory.max", "memory.limit_in_bytes"]
-            .iter()
-            .any(|file| fs::write(directory.join(file), &limit).is_ok())
-    });
-    if limited {
+    let limited = container.directories.iter().filter(|own| set_limit(own, LIMIT)).count();
+    if limited > 0 {
         Ok(container)
     } else {
         Err("no memory controller for child cgroups".to_owned())
     }
+}
+
+/// Limits the memory of a cgroup, where its tree has the memory controller.
+fn set_limit(directory: &Path, bytes: u64) -> bool {
+    let mut files = ["memory.max", "memory.limit_in_bytes"].iter();
+    files.any(|file| fs::write(directory.join(file), bytes.to_string()).is_ok())
 }
 
 /// The sniffer, running ten times a second until `stop` is cancelled.
@@ -161,7 +171,7 @@ impl Running {
     }
 
     /// Waits for an event of this container and signal.
-    async fn next(&mut self, container: &Container, signal: Signal) -> Event {
+    async fn next(&mut self, container: &Container, signal: correlator::Signal) -> Event {
         let is_its = |event: &Event| event.subject.container_id().is_some_and(|id| **id == *container.id);
         let found = async {
             while let Some(event) = self.events.recv().await {
@@ -176,7 +186,7 @@ impl Running {
             .unwrap_or_else(|_| panic!("no {signal}"))
     }
 
-    async fn gauge(&mut self, container: &Container, signal: Signal) -> f64 {
+    async fn gauge(&mut self, container: &Container, signal: correlator::Signal) -> f64 {
         let event = self.next(container, signal).await;
         let Body::Gauge(value) = event.body else {
             panic!("{event:?}")
@@ -184,7 +194,7 @@ impl Running {
         value
     }
 
-    async fn count(&mut self, container: &Container, signal: Signal) -> u64 {
+    async fn count(&mut self, container: &Container, signal: correlator::Signal) -> u64 {
         let event = self.next(container, signal).await;
         let Body::Count(value) = event.body else {
             panic!("{event:?}")
@@ -233,6 +243,89 @@ async fn a_real_kill_at_the_limit_is_counted_once() {
     assert_eq!(running.count(&container, signals::MEMORY_OOM_KILLS).await, 1);
     let status = container.child.as_mut().unwrap().wait().unwrap();
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_left_is_bounded_by_what_the_rest_of_the_pod_uses() {
+    let test = "what_is_left_is_bounded_by_what_the_rest_of_the_pod_uses";
+    let Some(mut container) = start(test, "true") else {
+        return;
+    };
+    let pod_limit = 40 << 20;
+    let pods: Vec<PathBuf> = container
+        .directories
+        .iter()
+        .map(|own| own.parent().unwrap().to_owned())
+        .collect();
+    for pod in &pods {
+        set_limit(pod, pod_limit);
+    }
+    let mut running = Running::start();
+    let before = running.gauge(&container, signals::MEMORY_HEADROOM).await;
+    assert!(before < (pod_limit - 8_000_000) as f64, "{before} left beside 8 MB");
+    // A second container of the pod, with 12 MB more.
+    let mut neighbour = Command::new("sh")
+        .args([
+            "-c",
+            "read go; x=$(head -c 12000000 /dev/zero | tr '\\0' a); echo ready; read end",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let places: Vec<PathBuf> = pods.iter().map(|pod| pod.join("neighbour")).collect();
+    for place in &places {
+        fs::create_dir(place).unwrap();
+        container.made.push(place.clone());
+        fs::write(place.join("cgroup.procs"), neighbour.id().to_string()).unwrap();
+    }
+    neighbour.stdin.as_mut().unwrap().write_all(b"go\n").unwrap();
+    BufReader::new(neighbour.stdout.as_mut().unwrap())
+        .read_line(&mut String::new())
+        .unwrap();
+    let mut after = before;
+    // Readings from before may be waiting.
+    for _ in 0..100 {
+        after = running.gauge(&container, signals::MEMORY_HEADROOM).await;
+        if before - after >= 10e6 {
+            break;
+        }
+    }
+    neighbour.kill().unwrap();
+    neighbour.wait().unwrap();
+    assert!(before - after >= 10e6, "{before} left, then {after}");
+    let own = running.gauge(&container, signals::MEMORY_UNRECLAIMABLE).await;
+    assert!(own < 20e6, "the neighbour's memory is not the container's: {own}");
+    container.go_on();
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn pages_of_a_file_that_meet_the_limit_are_hits_and_take_nothing_of_what_is_left() {
+    let test = "pages_of_a_file_that_meet_the_limit_are_hits_and_take_nothing_of_what_is_left";
+    let file = tempfile::NamedTempFile::new_in("/var/tmp").unwrap();
+    let place = file.path().display();
+    let write = format!("head -c 150000000 /dev/zero > {place}; cat {place} > /dev/null");
+    let Some(mut container) = start(test, &write) else {
+        return;
+    };
+    let mut running = Running::start();
+    running.next(&container, signals::MEMORY_USAGE).await;
+    container.go_on();
+    assert!(running.count(&container, signals::MEMORY_LIMIT_HITS).await > 0);
+    let (mut left, mut cache, mut own) = (0.0, 0.0, 0.0);
+    // While pages are being written they are on no list, so for moments they count as not reclaimable.
+    for _ in 0..100 {
+        left = running.gauge(&container, signals::MEMORY_HEADROOM).await;
+        cache = running.gauge(&container, signals::MEMORY_CACHE).await;
+        own = running.gauge(&container, signals::MEMORY_UNRECLAIMABLE).await;
+        if cache > 20e6 && left > 30e6 {
+            break;
+        }
+    }
+    assert!(cache > 20e6, "{cache} of cache");
+    assert!(left > 30e6 && own < 30e6, "{left} left, {own} unreclaimable");
     running.stop().await;
 }
 

@@ -13,7 +13,12 @@ pub(super) fn limit_v2(text: &str) -> Option<u64> {
 
 /// The lowest limit that holds for a v1 cgroup, bytes, from its `memory.stat`; `None` when there is none.
 pub(super) fn limit_v1(stat: &str) -> Option<u64> {
-    value(stat, "hierarchical_memory_limit").filter(|limit| *limit < UNLIMITED_V1)
+    value(stat, "hierarchical_memory_limit").and_then(limited_v1)
+}
+
+/// A number that v1 gives for a limit, unless it stands for none.
+pub(super) fn limited_v1(bytes: u64) -> Option<u64> {
+    (bytes < UNLIMITED_V1).then_some(bytes)
 }
 
 #[cfg(test)]

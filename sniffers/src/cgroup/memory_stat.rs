@@ -9,21 +9,25 @@ pub(super) struct Split {
     pub(super) unreclaimable: u64,
     /// File pages and, where the kernel tells it, reclaimable slab.
     pub(super) cache: u64,
+    /// The part of the cache that was used of late.
+    pub(super) active: u64,
+    /// File pages that were not.
+    pub(super) inactive: u64,
 }
 
 /// The split of a v2 cgroup, from `memory.stat` and `memory.current`. `None` when a key is missing.
 ///
 /// The stat is flushed lazily and may be two seconds old, so read it before `memory.current`.
 pub(super) fn split_v2(stat: &str, current: u64) -> Option<Split> {
-    let cache = [
-        value(stat, "active_file")?,
-        value(stat, "inactive_file")?,
-        value(stat, "slab_reclaimable")?,
-    ];
+    let active = value(stat, "active_file")?;
+    let inactive = value(stat, "inactive_file")?;
+    let cache = [active, inactive, value(stat, "slab_reclaimable")?];
     let cache = cache.iter().fold(0, |sum: u64, part| sum.saturating_add(*part));
     Some(Split {
         unreclaimable: current.saturating_sub(cache),
         cache,
+        active,
+        inactive,
     })
 }
 
@@ -33,7 +37,9 @@ pub(super) fn split_v2(stat: &str, current: u64) -> Option<Split> {
 /// `cache` of the file is not used: it contains shared memory. The sum of what is certainly not reclaimable is a floor,
 /// because the usage is kept in per-CPU batches; what is missing of it only lowers the floor.
 pub(super) fn split_v1(stat: &str, usage: u64, kernel: Option<u64>) -> Option<Split> {
-    let cache = value(stat, "total_active_file")?.saturating_add(value(stat, "total_inactive_file")?);
+    let active = value(stat, "total_active_file")?;
+    let inactive = value(stat, "total_inactive_file")?;
+    let cache = active.saturating_add(inactive);
     let floor = [value(stat, "total_rss"), value(stat, "total_shmem"), kernel];
     let floor = floor
         .iter()
@@ -42,6 +48,8 @@ pub(super) fn split_v1(stat: &str, usage: u64, kernel: Option<u64>) -> Option<Sp
     Some(Split {
         unreclaimable: usage.saturating_sub(cache).max(floor),
         cache,
+        active,
+        inactive,
     })
 }
 
@@ -68,6 +76,7 @@ mod tests {
         let split = split_v2(V2, 166_723_584).unwrap();
         assert_eq!(split.cache, 33_554_432 + 10_485_760 + 4_194_304);
         assert_eq!(split.unreclaimable, 166_723_584 - 48_234_496);
+        assert_eq!(split.active, 10_485_760);
     }
 
     #[test]
@@ -75,6 +84,7 @@ mod tests {
         let split = split_v1(V1, 1_300_000_000, Some(20_000_000)).unwrap();
         assert_eq!(split.cache, 882_409_472);
         assert_eq!(split.unreclaimable, 417_590_528);
+        assert_eq!(split.active, 174_419_968);
     }
 
     #[test]

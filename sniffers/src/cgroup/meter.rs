@@ -7,7 +7,7 @@ use correlator::{Body, Event, Signal, Subject, Timestamp, signals};
 use pidmap::ContainerCgroup;
 
 use super::pressure::Stalled;
-use super::reading::{Counter, Memory, Reading};
+use super::reading::{Counter, Memory, Processes, Reading};
 
 /// Time in which at least one task of the container waited, or all that were not idle; nanoseconds.
 const MEMORY_PRESSURE_SOME: Signal = Signal::new("memory.pressure_some");
@@ -15,9 +15,6 @@ const MEMORY_PRESSURE_FULL: Signal = Signal::new("memory.pressure_full");
 pub(super) const CPU_PRESSURE_SOME: Signal = Signal::new("cpu.pressure_some");
 const IO_PRESSURE_SOME: Signal = Signal::new("io.pressure_some");
 const IO_PRESSURE_FULL: Signal = Signal::new("io.pressure_full");
-/// Processes and threads, and the lowest limit of them that holds.
-const PIDS_CURRENT: Signal = Signal::new("pids.current");
-const PIDS_MAX: Signal = Signal::new("pids.max");
 
 /// The last reading of every container that had one.
 #[derive(Debug, Default)]
@@ -43,16 +40,19 @@ impl Meter {
                     body,
                 });
             };
+            // Before the gauges, so that a sample of them knows of it.
+            let last = self.last.get(&key);
+            let hits = last.and_then(|last| rise(last.limit_hits, reading.limit_hits, |hits| hits));
+            if let Some(hits) = hits.filter(|hits| *hits > 0) {
+                say(signals::MEMORY_LIMIT_HITS, Body::Count(hits));
+            }
             if let Some(memory) = &reading.memory {
                 gauges(memory, &mut say);
             }
             if let Some(processes) = &reading.processes {
-                say(PIDS_CURRENT, Body::Gauge(processes.current as f64));
-                if let Some(limit) = processes.limit {
-                    say(PIDS_MAX, Body::Gauge(limit as f64));
-                }
+                self::processes(processes, &mut say);
             }
-            if let Some(last) = self.last.get(&key) {
+            if let Some(last) = last {
                 counts(last, reading, &mut say);
                 stalls(last, reading, &mut say);
             }
@@ -63,15 +63,33 @@ impl Meter {
     }
 }
 
+/// What cannot be freed comes last: with it everything is known that a forecast needs of this moment.
 fn gauges(memory: &Memory, say: &mut impl FnMut(Signal, Body)) {
-    say(signals::MEMORY_USAGE, Body::Gauge(memory.usage as f64));
-    if let Some(split) = memory.split {
-        say(signals::MEMORY_UNRECLAIMABLE, Body::Gauge(split.unreclaimable as f64));
-        say(signals::MEMORY_CACHE, Body::Gauge(split.cache as f64));
-    }
+    let mut gauge = |signal, bytes: u64| say(signal, Body::Gauge(bytes as f64));
+    gauge(signals::MEMORY_USAGE, memory.usage);
     if let Some(limit) = memory.limit {
-        say(signals::MEMORY_LIMIT, Body::Gauge(limit as f64));
+        gauge(signals::MEMORY_LIMIT, limit);
     }
+    if let Some(headroom) = memory.headroom {
+        gauge(signals::MEMORY_HEADROOM, headroom);
+    }
+    if let Some(split) = memory.split {
+        gauge(signals::MEMORY_WORKING_SET, memory.usage.saturating_sub(split.inactive));
+        gauge(signals::MEMORY_CACHE, split.cache);
+        gauge(signals::MEMORY_ACTIVE_CACHE, split.active);
+        gauge(signals::MEMORY_UNRECLAIMABLE, split.unreclaimable);
+    }
+}
+
+fn processes(processes: &Processes, say: &mut impl FnMut(Signal, Body)) {
+    let mut gauge = |signal, count: u64| say(signal, Body::Gauge(count as f64));
+    if let Some(limit) = processes.limit {
+        gauge(signals::PIDS_MAX, limit);
+    }
+    if let Some(headroom) = processes.headroom {
+        gauge(signals::PIDS_HEADROOM, headroom);
+    }
+    gauge(signals::PIDS_CURRENT, processes.current);
 }
 
 fn counts(last: &Reading, reading: &Reading, say: &mut impl FnMut(Signal, Body)) {
@@ -136,7 +154,6 @@ mod tests {
 
     use super::super::cpu_stat::Throttling;
     use super::super::memory_stat::Split;
-    use super::super::reading::Processes;
     use super::*;
 
     fn container(id: &str) -> ContainerCgroup {
@@ -181,8 +198,11 @@ mod tests {
             split: Some(Split {
                 unreclaimable: 7,
                 cache: 3,
+                active: 1,
+                inactive: 2,
             }),
             limit: None,
+            headroom: None,
         };
         let reading = Reading {
             memory: Some(memory),
@@ -190,10 +210,45 @@ mod tests {
         };
         let expected = vec![
             (signals::MEMORY_USAGE, Body::Gauge(10.0)),
-            (signals::MEMORY_UNRECLAIMABLE, Body::Gauge(7.0)),
+            (signals::MEMORY_WORKING_SET, Body::Gauge(8.0)),
             (signals::MEMORY_CACHE, Body::Gauge(3.0)),
+            (signals::MEMORY_ACTIVE_CACHE, Body::Gauge(1.0)),
+            (signals::MEMORY_UNRECLAIMABLE, Body::Gauge(7.0)),
         ];
         assert_eq!(rounds(&[reading, reading]), [expected.clone(), expected]);
+    }
+
+    #[test]
+    fn all_that_a_forecast_needs_is_said_before_what_cannot_be_freed() {
+        let reading = |hits| Reading {
+            memory: Some(Memory {
+                usage: 10,
+                split: Some(Split {
+                    unreclaimable: 7,
+                    cache: 3,
+                    active: 1,
+                    inactive: 2,
+                }),
+                limit: Some(20),
+                headroom: Some(4),
+            }),
+            limit_hits: Some(v2(hits)),
+            ..Reading::default()
+        };
+        let said = rounds(&[reading(5), reading(8)]);
+        let signals: Vec<Signal> = said[1].iter().map(|(signal, _)| signal.clone()).collect();
+        let expected = [
+            signals::MEMORY_LIMIT_HITS,
+            signals::MEMORY_USAGE,
+            signals::MEMORY_LIMIT,
+            signals::MEMORY_HEADROOM,
+            signals::MEMORY_WORKING_SET,
+            signals::MEMORY_CACHE,
+            signals::MEMORY_ACTIVE_CACHE,
+            signals::MEMORY_UNRECLAIMABLE,
+        ];
+        assert_eq!(signals, expected);
+        assert_eq!((&said[1][0].1, &said[1][3].1), (&Body::Count(3), &Body::Gauge(4.0)));
     }
 
     #[test]
@@ -235,17 +290,22 @@ mod tests {
             processes: Some(Processes {
                 current: 3,
                 limit: Some(9),
+                headroom: Some(5),
             }),
             ..Reading::default()
         };
-        let gauges = [(PIDS_CURRENT, Body::Gauge(3.0)), (PIDS_MAX, Body::Gauge(9.0))];
+        let gauges = [
+            (signals::PIDS_MAX, Body::Gauge(9.0)),
+            (signals::PIDS_HEADROOM, Body::Gauge(5.0)),
+            (signals::PIDS_CURRENT, Body::Gauge(3.0)),
+        ];
         let said = rounds(&[reading(1000, 500), reading(4000, 500)]);
         assert_eq!(said[0], gauges);
         let rises = [
             (MEMORY_PRESSURE_SOME, Body::Count(3000)),
             (CPU_PRESSURE_SOME, Body::Count(3000)),
         ];
-        assert_eq!(said[1], [gauges, rises].concat());
+        assert_eq!(said[1], [&gauges[..], &rises].concat());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod meter;
 mod oom_kills;
 mod pressure;
 mod reading;
+mod room;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -20,18 +21,21 @@ use pidmap::{Layout, PidMap};
 use tokio::task::spawn_blocking;
 use tokio::time::MissedTickBehavior;
 
-use crate::clock;
 use crate::sniffer::{Context, SniffError, Sniffer};
+use crate::{clock, meminfo};
 use meter::Meter;
 use reading::Reading;
+use room::Above;
 
 /// Reads the cgroup files of every container at an interval.
 ///
 /// Gauges (memory, processes) are said at every reading, counters as how much they rose since the last; the first reading
-/// of a container only sets its marks. Costs about twenty small reads a container and interval.
+/// of a container only sets its marks. Costs about fifteen small reads a container and interval, and two to six for each
+/// cgroup above containers.
 #[derive(Debug)]
 pub struct CgroupSniffer {
     root: PathBuf,
+    proc: PathBuf,
     interval: Duration,
 }
 
@@ -46,8 +50,11 @@ impl CgroupSniffer {
     /// A sniffer that reads below `root`, the same that the pid map walks, every `interval` (at least a millisecond).
     #[must_use]
     pub fn new(root: PathBuf, interval: Duration) -> Self {
-        let interval = interval.max(Duration::from_millis(1));
-        Self { root, interval }
+        Self {
+            root,
+            proc: PathBuf::from("/proc"),
+            interval: interval.max(Duration::from_millis(1)),
+        }
     }
 }
 
@@ -74,8 +81,8 @@ impl Sniffer for CgroupSniffer {
                 () = cx.stop.cancelled() => return Ok(()),
                 _ = ticks.tick() => {}
             }
-            let (root, pods) = (self.root.clone(), Arc::clone(&cx.pods));
-            let readings = spawn_blocking(move || read_all(&root, &pods))
+            let (root, proc, pods) = (self.root.clone(), self.proc.clone(), Arc::clone(&cx.pods));
+            let readings = spawn_blocking(move || read_all(&root, &proc, &pods))
                 .await
                 .map_err(|error| stopped(&error))?;
             for event in meter.events(clock::now(), &readings) {
@@ -86,10 +93,11 @@ impl Sniffer for CgroupSniffer {
 }
 
 /// Reads every container there is; one that vanished meanwhile has an empty reading and is left out.
-fn read_all(root: &Path, pods: &PidMap) -> Vec<(pidmap::ContainerCgroup, Reading)> {
+fn read_all(root: &Path, proc: &Path, pods: &PidMap) -> Vec<(pidmap::ContainerCgroup, Reading)> {
     let layout = Layout::of(root);
+    let mut above = Above::new(meminfo::free_swap(proc));
     let read = |container| {
-        let reading = reading::read(root, &layout, &container);
+        let reading = reading::read(root, &layout, &container, &mut above);
         (container, reading)
     };
     pods.containers()
@@ -115,6 +123,8 @@ fn stopped(error: &tokio::task::JoinError) -> SniffError {
 
 #[cfg(test)]
 mod live;
+#[cfg(test)]
+mod recorded;
 
 #[cfg(test)]
 mod tests {

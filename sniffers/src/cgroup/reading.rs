@@ -9,8 +9,9 @@ use super::cpu_stat::{Throttling, throttling_v1, throttling_v2, usage_v2};
 use super::flat_keyed::single;
 use super::memory_limit::{limit_v1, limit_v2};
 use super::memory_stat::{Split, split_v1, split_v2};
-use super::oom_kills::oom_kills;
+use super::oom_kills::{limit_hits, oom_kills};
 use super::pressure::{Stalled, stalled};
+use super::room::{self, Above};
 
 /// Names under which the v1 cpu and cpuacct controllers are mounted, together or alone.
 const CPU: [&str; 3] = ["cpu", "cpu,cpuacct", "cpuacct,cpu"];
@@ -21,6 +22,7 @@ const CPUACCT: [&str; 3] = ["cpuacct", "cpu,cpuacct", "cpuacct,cpu"];
 pub(super) struct Reading {
     pub(super) memory: Option<Memory>,
     pub(super) oom_kills: Option<Counter<u64>>,
+    pub(super) limit_hits: Option<Counter<u64>>,
     /// CPU time, nanoseconds.
     pub(super) cpu_usage: Option<Counter<u64>>,
     pub(super) throttling: Option<Counter<Throttling>>,
@@ -37,6 +39,8 @@ pub(super) struct Processes {
     pub(super) current: u64,
     /// The lowest limit that holds for it; that of a pod counts all its containers.
     pub(super) limit: Option<u64>,
+    /// How many more there may be.
+    pub(super) headroom: Option<u64>,
 }
 
 /// Memory of a container, bytes.
@@ -46,6 +50,17 @@ pub(super) struct Memory {
     pub(super) split: Option<Split>,
     /// The lowest limit that holds for it.
     pub(super) limit: Option<u64>,
+    /// The least that is left until some limit is met.
+    pub(super) headroom: Option<u64>,
+}
+
+/// What a memory cgroup is charged, bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Charge {
+    pub(super) usage: u64,
+    pub(super) split: Option<Split>,
+    /// The lowest limit over the cgroup and those above it, where its own files tell (v1).
+    pub(super) lowest: Option<u64>,
 }
 
 /// A counter and where it was read: counters of two hierarchies do not continue each other.
@@ -55,26 +70,28 @@ pub(super) struct Counter<T> {
     pub(super) value: T,
 }
 
-/// Reads a container below the cgroup root that `layout` was made of.
-pub(super) fn read(root: &Path, layout: &Layout, container: &ContainerCgroup) -> Reading {
+/// Reads a container below the cgroup root that `layout` was made of. What is above it is read once for all containers
+/// that are read with the same `above`.
+pub(super) fn read(root: &Path, layout: &Layout, container: &ContainerCgroup, above: &mut Above) -> Reading {
     let unified = place(layout.unified.as_deref(), container.unified.as_deref());
     let memory = place(layout.memory.as_deref(), container.memory.as_deref());
     let mut reading = Reading::default();
     if let (Some(directory), Some(tree)) = (&unified, &layout.unified) {
-        reading = read_v2(directory, tree);
+        reading = read_v2(directory, tree, above);
     }
-    if let (None, Some(directory)) = (reading.memory, &memory) {
-        reading.memory = memory_v1(directory);
+    if let (None, Some(directory), Some(tree)) = (reading.memory, &memory, &layout.memory) {
+        reading.memory = memory_v1(directory, tree, above);
         reading.oom_kills = text(directory, "memory.oom_control")
             .and_then(|text| oom_kills(&text))
             .map(v1);
+        reading.limit_hits = text(directory, "memory.failcnt").and_then(|text| single(&text)).map(v1);
     }
     let Some(path) = container.memory.as_deref() else {
         return reading;
     };
     if reading.processes.is_none() {
         let tree = root.join("pids");
-        reading.processes = processes(&tree.join(path.trim_start_matches('/')), &tree);
+        reading.processes = processes(&tree.join(path.trim_start_matches('/')), &tree, above);
     }
     if reading.cpu_usage.is_none() {
         reading.cpu_usage = first(root, &CPUACCT, path, "cpuacct.usage")
@@ -89,56 +106,82 @@ pub(super) fn read(root: &Path, layout: &Layout, container: &ContainerCgroup) ->
     reading
 }
 
-fn read_v2(directory: &Path, tree: &Path) -> Reading {
+fn read_v2(directory: &Path, tree: &Path, above: &mut Above) -> Reading {
     let cpu = text(directory, "cpu.stat").unwrap_or_default();
     let pressure = |file| text(directory, file).and_then(|text| stalled(&text)).map(v2);
+    let events = text(directory, "memory.events").unwrap_or_default();
     Reading {
         memory_pressure: pressure("memory.pressure"),
         cpu_pressure: pressure("cpu.pressure"),
         io_pressure: pressure("io.pressure"),
-        processes: processes(directory, tree),
-        memory: memory_v2(directory, tree),
-        oom_kills: text(directory, "memory.events")
-            .and_then(|text| oom_kills(&text))
-            .map(v2),
+        processes: processes(directory, tree, above),
+        memory: memory_v2(directory, tree, above),
+        oom_kills: oom_kills(&events).map(v2),
+        limit_hits: limit_hits(&events).map(v2),
         cpu_usage: usage_v2(&cpu).map(v2),
         throttling: throttling_v2(&cpu).map(v2),
     }
 }
 
-fn memory_v2(directory: &Path, tree: &Path) -> Option<Memory> {
+fn memory_v2(directory: &Path, tree: &Path, above: &mut Above) -> Option<Memory> {
+    let charge = charge_v2(directory)?;
+    let limit = text(directory, "memory.max").and_then(|text| limit_v2(&text));
+    let own = room::memory_v2(directory, limit, Some(charge), above.swap_free.is_some());
+    let room = own.within(above.memory_v2(directory, tree));
+    Some(Memory {
+        usage: charge.usage,
+        split: charge.split,
+        limit: room.limit,
+        headroom: room.headroom(above.swap_free),
+    })
+}
+
+fn memory_v1(directory: &Path, tree: &Path, above: &mut Above) -> Option<Memory> {
+    let charge = charge_v1(directory)?;
+    let limit = room::limit_of_v1(directory);
+    let own = room::memory_v1(directory, limit, Some(&charge), above.swap_free.is_some());
+    let room = room::by_hierarchy(own, above.memory_v1(directory, tree), &charge);
+    Some(Memory {
+        usage: charge.usage,
+        split: charge.split,
+        limit: room.limit,
+        headroom: room.headroom(above.swap_free),
+    })
+}
+
+/// What a v2 cgroup is charged.
+pub(super) fn charge_v2(directory: &Path) -> Option<Charge> {
     // The order matters: the stat may be older than the usage, never newer.
     let stat = text(directory, "memory.stat");
     let usage = single(&text(directory, "memory.current")?)?;
-    Some(Memory {
+    Some(Charge {
         usage,
         split: stat.and_then(|stat| split_v2(&stat, usage)),
-        limit: lowest(directory, tree, "memory.max"),
+        lowest: None,
+    })
+}
+
+/// What a v1 cgroup is charged.
+pub(super) fn charge_v1(directory: &Path) -> Option<Charge> {
+    let stat = text(directory, "memory.stat");
+    let usage = single(&text(directory, "memory.usage_in_bytes")?)?;
+    let kernel = text(directory, "memory.kmem.usage_in_bytes").and_then(|text| single(&text));
+    Some(Charge {
+        usage,
+        split: stat.as_ref().and_then(|stat| split_v1(stat, usage, kernel)),
+        lowest: stat.as_ref().and_then(|stat| limit_v1(stat)),
     })
 }
 
 /// The same files in v1 and v2 (`kernel/cgroup/pids.c`).
-fn processes(directory: &Path, tree: &Path) -> Option<Processes> {
+fn processes(directory: &Path, tree: &Path, above: &mut Above) -> Option<Processes> {
+    let current = single(&text(directory, "pids.current")?)?;
+    let limit = text(directory, "pids.max").and_then(|text| single(&text));
+    let room = room::processes(limit, Some(current)).within(above.processes(directory, tree));
     Some(Processes {
-        current: single(&text(directory, "pids.current")?)?,
-        limit: lowest(directory, tree, "pids.max"),
-    })
-}
-
-/// The lowest limit in the file of this name, here or above; `max` is none.
-fn lowest(directory: &Path, tree: &Path, file: &str) -> Option<u64> {
-    let ancestors = directory.ancestors().take_while(|ancestor| ancestor.starts_with(tree));
-    ancestors.filter_map(|ancestor| limit_v2(&text(ancestor, file)?)).min()
-}
-
-fn memory_v1(directory: &Path) -> Option<Memory> {
-    let stat = text(directory, "memory.stat");
-    let usage = single(&text(directory, "memory.usage_in_bytes")?)?;
-    let kernel = text(directory, "memory.kmem.usage_in_bytes").and_then(|text| single(&text));
-    Some(Memory {
-        usage,
-        split: stat.as_ref().and_then(|stat| split_v1(stat, usage, kernel)),
-        limit: stat.as_ref().and_then(|stat| limit_v1(stat)),
+        current,
+        limit: room.limit,
+        headroom: room.left,
     })
 }
 
@@ -162,7 +205,7 @@ fn first(root: &Path, mounts: &[&str], path: &str, file: &str) -> Option<String>
         .find_map(|mount| text(&root.join(mount).join(path.trim_start_matches('/')), file))
 }
 
-fn text(directory: &Path, file: &str) -> Option<String> {
+pub(super) fn text(directory: &Path, file: &str) -> Option<String> {
     fs::read(directory.join(file))
         .ok()
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -196,20 +239,25 @@ mod tests {
             unified: unified.map(Into::into),
             memory: memory.map(Into::into),
         };
-        read(root.path(), &Layout::of(root.path()), &container)
+        read(root.path(), &Layout::of(root.path()), &container, &mut Above::default())
     }
 
     #[test]
-    fn a_v2_container_has_the_lowest_limit_of_its_ancestors() {
+    fn a_v2_container_has_the_lowest_limit_of_its_ancestors_and_the_least_that_is_left_of_one() {
         let root = tree(&[
             ("cgroup.controllers", "cpu memory\n"),
             ("kubepods/memory.max", "8000\n"),
+            ("kubepods/memory.stat", STAT_V2),
+            ("kubepods/memory.current", "8250\n"),
             ("kubepods/pod/memory.max", "2000\n"),
+            ("kubepods/pod/memory.stat", STAT_V2),
+            ("kubepods/pod/memory.current", "1100\n"),
             ("kubepods/pod/c/memory.max", "max\n"),
             ("kubepods/pod/c/memory.stat", STAT_V2),
             ("kubepods/pod/c/memory.current", "1000\n"),
-            ("kubepods/pod/c/memory.events", "oom_kill 1\n"),
+            ("kubepods/pod/c/memory.events", "max 12\noom_kill 1\n"),
             ("kubepods/pod/pids.max", "50\n"),
+            ("kubepods/pod/pids.current", "9\n"),
             ("kubepods/pod/c/pids.max", "max\n"),
             ("kubepods/pod/c/pids.current", "7\n"),
             (
@@ -224,14 +272,18 @@ mod tests {
         let split = Split {
             unreclaimable: 650,
             cache: 350,
+            active: 100,
+            inactive: 200,
         };
         let expected = Reading {
             memory: Some(Memory {
                 usage: 1000,
                 split: Some(split),
                 limit: Some(2000),
+                headroom: Some(100),
             }),
             oom_kills: Some(v2(1)),
+            limit_hits: Some(v2(12)),
             cpu_usage: Some(v2(3000)),
             throttling: Some(v2(Throttling {
                 periods: 5,
@@ -245,6 +297,7 @@ mod tests {
             processes: Some(Processes {
                 current: 7,
                 limit: Some(50),
+                headroom: Some(41),
             }),
             ..Reading::default()
         };
@@ -257,6 +310,7 @@ mod tests {
             ("unified/c/cpu.stat", "usage_usec 3\n"),
             ("memory/c/memory.stat", STAT_V1),
             ("memory/c/memory.usage_in_bytes", "1000\n"),
+            ("memory/c/memory.failcnt", "6\n"),
             ("memory/c/memory.oom_control", "under_oom 0\noom_kill 4\n"),
             ("cpuacct/c/cpuacct.usage", "77\n"),
             ("cpu/c/cpu.stat", "nr_periods 5\nnr_throttled 2\nthrottled_time 9\n"),
@@ -266,14 +320,18 @@ mod tests {
         let split = Split {
             unreclaimable: 700,
             cache: 300,
+            active: 100,
+            inactive: 200,
         };
         let expected = Reading {
             memory: Some(Memory {
                 usage: 1000,
                 split: Some(split),
                 limit: Some(4096),
+                headroom: Some(3396),
             }),
             oom_kills: Some(v1(4)),
+            limit_hits: Some(v1(6)),
             cpu_usage: Some(v2(3000)),
             throttling: Some(v1(Throttling {
                 periods: 5,
@@ -287,6 +345,7 @@ mod tests {
             processes: Some(Processes {
                 current: 3,
                 limit: None,
+                headroom: None,
             }),
             ..Reading::default()
         };
@@ -301,6 +360,7 @@ mod tests {
             usage: 1000,
             split: None,
             limit: None,
+            headroom: None,
         };
         let expected = Reading {
             memory: Some(memory),
