@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::event::Signal;
 use crate::fact::Fact;
 use crate::fill::Fill;
-use crate::forecast::{Calibration, Fillings, Outlook, Resource, Watch};
+use crate::forecast::{Calibration, Filling, Fillings, Outlook, Resource, Watch};
 use crate::history::{Failure, History};
 use crate::identity::{PodIdentity, Scope, Subject};
 use crate::insight::Insight;
@@ -159,6 +159,11 @@ impl<'a> Window<'a> {
     /// What is expected of a resource of the scope itself.
     pub fn outlook(&self, resource: Resource) -> Option<&'a Outlook> {
         self.track.fillings.outlook(resource)
+    }
+
+    /// All resources of one kind of the scope itself, with their names: a pod's volumes.
+    pub fn fillings(&self, resource: Resource) -> impl Iterator<Item = (&'a str, &'a Filling)> + use<'a> {
+        self.track.fillings.named(resource)
     }
 
     /// How far probabilities can be trusted.

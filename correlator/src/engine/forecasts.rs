@@ -26,18 +26,19 @@ impl Engine {
         self.watch.calibration()
     }
 
-    /// The resources that fill up, with the subject of each: containers, and scopes as a whole.
-    pub fn fillings(&self) -> impl Iterator<Item = (Subject, Resource, &Filling)> {
+    /// The resources that fill up, with the subject of each (containers, and scopes as a whole) and the name where there are
+    /// several of a kind.
+    pub fn fillings(&self) -> impl Iterator<Item = (Subject, Resource, &str, &Filling)> {
         self.tracks.values().flat_map(|track| {
             let own = track
                 .fillings
                 .all()
-                .map(|(resource, filling)| (track.subject.clone(), resource, filling));
+                .map(|(resource, name, filling)| (track.subject.clone(), resource, name, filling));
             let runs = track.containers.values().flat_map(|run| {
                 let subject = || Subject::Container(run.identity.clone());
                 run.fillings
                     .all()
-                    .map(move |(resource, filling)| (subject(), resource, filling))
+                    .map(move |(resource, name, filling)| (subject(), resource, name, filling))
             });
             own.chain(runs)
         })

@@ -40,6 +40,7 @@ pub struct Filling {
 #[derive(Debug, Clone, Copy, Default)]
 struct Said {
     limit: Option<(Timestamp, f64)>,
+    reserve: Option<(Timestamp, f64)>,
     headroom: Option<(Timestamp, f64)>,
     cache: Option<(Timestamp, f64)>,
     active_cache: Option<(Timestamp, f64)>,
@@ -88,11 +89,16 @@ impl Filling {
         };
         match part {
             Part::Limit => self.said.limit = Some((at, value)),
+            Part::Reserve => self.said.reserve = Some((at, value)),
             Part::Headroom => self.said.headroom = Some((at, value)),
             Part::Cache => self.said.cache = Some((at, value)),
             Part::ActiveCache => self.said.active_cache = Some((at, value)),
             Part::Hits => self.said.hits |= value > 0.0,
             Part::Used => return self.sample(value, at),
+            Part::Available => {
+                let (_, all) = self.said.limit?;
+                return self.sample(all - value, at);
+            }
         }
         None
     }
@@ -168,7 +174,7 @@ impl Said {
             let (when, value) = said?;
             (at.since(when) <= STALE).then_some(value)
         };
-        let limit = fresh(self.limit)?;
+        let limit = fresh(self.limit)? - fresh(self.reserve).unwrap_or(0.0);
         Some(Sample {
             at,
             used,

@@ -4,6 +4,7 @@
 //! size gives the same.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::calibration::{CountedIn, Resolved};
@@ -28,6 +29,8 @@ const ACCOUNT: Duration = Duration::from_secs(60);
 const ACCOUNT_NAMELESS: Duration = Duration::from_secs(5);
 /// A silence counts as time under watch up to this.
 const LONGEST_SILENCE: Duration = Duration::from_secs(120);
+/// Most resources of one container or scope that are watched: a pod has few volumes.
+const MAX_FILLINGS: usize = 64;
 /// The reason with which the kubelet tells of an OOM kill.
 const OOM_KILLED: &str = "OOMKilled";
 
@@ -42,7 +45,8 @@ pub(crate) struct Watch {
 /// The resources of one run, or of one scope as a whole, with the forecasts that wait.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Fillings {
-    of: BTreeMap<Resource, Box<Filling>>,
+    /// By resource and, where there are several, name.
+    of: BTreeMap<(Resource, Arc<str>), Box<Filling>>,
     waiting: Predictions,
     counted: CountedIn,
     /// The last kill.
@@ -61,20 +65,28 @@ struct Account {
 }
 
 impl Fillings {
-    /// The record of a resource.
+    /// The record of a resource of which there is one.
     pub(crate) fn record(&self, resource: Resource) -> Option<&Fill> {
-        self.of.get(&resource)?.record()
+        self.named(resource).next()?.1.record()
     }
 
-    /// The resources that were heard of.
-    pub(crate) fn all(&self) -> impl Iterator<Item = (Resource, &Filling)> {
-        self.of.iter().map(|(resource, filling)| (*resource, &**filling))
+    /// Everything that was heard of, with its name.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Resource, &str, &Filling)> {
+        let all = self.of.iter();
+        all.map(|((resource, name), filling)| (*resource, &**name, &**filling))
     }
 
-    /// What is expected of a resource.
+    /// What is expected of a resource of which there is one.
     pub(crate) fn outlook(&self, resource: Resource) -> Option<&Outlook> {
-        let filling = self.of.get(&resource)?;
+        let (_, filling) = self.named(resource).next()?;
         filling.record().map(|_| filling.outlook())
+    }
+
+    /// All of one kind that were heard of.
+    pub(crate) fn named(&self, resource: Resource) -> impl Iterator<Item = (&str, &Filling)> {
+        self.all()
+            .filter(move |(of, ..)| *of == resource)
+            .map(|(_, name, filling)| (name, filling))
     }
 }
 
@@ -107,11 +119,15 @@ impl Watch {
         if let (true, Some(identity)) = (tells_of_a_kill(event), container) {
             return self.killed(fillings, identity, event.at);
         }
-        let Some((resource, part)) = Resource::of(&event.signal) else {
+        let Some((resource, part, name)) = Resource::of(&event.signal) else {
             return;
         };
+        let key = (resource, Arc::from(name));
+        if fillings.of.len() >= MAX_FILLINGS && !fillings.of.contains_key(&key) {
+            return;
+        }
         let new = || Box::new(Filling::new(resource));
-        let filling = fillings.of.entry(resource).or_insert_with(new);
+        let filling = fillings.of.entry(key.clone()).or_insert_with(new);
         let Some(taken) = filling.hear(part, &event.body, event.at) else {
             return;
         };
@@ -120,7 +136,7 @@ impl Watch {
         if let Some(identity) = identity {
             self.lives(fillings, identity, &taken, world);
         }
-        self.evaluate(fillings, resource, &taken, identity.is_some());
+        self.evaluate(fillings, &key, &taken, identity.is_some());
     }
 
     /// A container was sampled, so it is alive.
@@ -139,8 +155,8 @@ impl Watch {
         }
     }
 
-    fn evaluate(&mut self, fillings: &mut Fillings, resource: Resource, taken: &Taken, waits: bool) {
-        let (Some(forecaster), Some(filling)) = (&self.forecaster, fillings.of.get_mut(&resource)) else {
+    fn evaluate(&mut self, fillings: &mut Fillings, key: &(Resource, Arc<str>), taken: &Taken, waits: bool) {
+        let (Some(forecaster), Some(filling)) = (&self.forecaster, fillings.of.get_mut(key)) else {
             return;
         };
         let prior = fillings.account.prior.unwrap_or_else(|| self.calibration.prior(None));
