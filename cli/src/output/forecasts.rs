@@ -165,3 +165,64 @@ fn lines(calibration: &Calibration) -> Series {
     })
     .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use correlator::{Body, Event, PodIdentity, signals};
+
+    use super::*;
+    use crate::output::exposition::render;
+
+    /// A container that fills its limit of 1 GiB by a hundredth a second, from a fifth on.
+    fn filling() -> Engine {
+        let identity = PodIdentity {
+            uid: "u".into(),
+            container_id: Some("c".into()),
+            ..PodIdentity::default()
+        };
+        let subject = Subject::Container(Arc::new(identity));
+        let mut engine = Engine::new(vec![], 1).forecasting(insights::forecaster());
+        for second in 0..79u32 {
+            let used = (0.2 + 0.01 * f64::from(second)) * f64::from(1 << 30);
+            for (signal, value) in [
+                (signals::MEMORY_LIMIT, f64::from(1 << 30)),
+                (signals::MEMORY_UNRECLAIMABLE, used),
+            ] {
+                engine.push(Event {
+                    at: Timestamp::from_secs(1_000 + u64::from(second)),
+                    subject: subject.clone(),
+                    signal,
+                    body: Body::Gauge(value),
+                });
+            }
+        }
+        engine
+    }
+
+    #[test]
+    fn what_is_expected_and_what_came_of_it_are_metrics() {
+        let engine = filling();
+        let text = render(&families(&engine));
+        let value = |start: &str| {
+            let line = text.lines().find(|line| line.starts_with(start));
+            let number = line.and_then(|line| line.rsplit(' ').next());
+            number.and_then(|number| number.parse::<f64>().ok())
+        };
+        let labels = r#"{namespace="",pod="u",container="c",node="""#;
+        let soon = value(&format!(r#"tapio_oom_probability{labels},horizon="30s"}}"#));
+        let later = value(&format!(r#"tapio_oom_probability{labels},horizon="120s"}}"#));
+        assert!(soon > Some(0.1) && later >= soon, "{text}");
+        let outlook = engine.fillings().next().map(|(.., filling)| filling.outlook().clone());
+        let worth_saying = outlook.and_then(|outlook| outlook.soonest(Severity::Info));
+        let time = value("tapio_oom_time_to_limit_seconds{");
+        assert_eq!(time.is_some(), worth_saying.is_some(), "{text}");
+        let lived = r#"tapio_prediction_resolved_total{horizon_group="2m",bin="0",outcome="lived"}"#;
+        assert!(value(lived).is_some(), "{text}");
+        assert_eq!(
+            value(r#"tapio_prediction_recalibration{horizon_group="30m",parameter="b"}"#),
+            Some(-2.3)
+        );
+    }
+}
