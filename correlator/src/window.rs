@@ -198,6 +198,11 @@ impl<'a> RunView<'a> {
     pub fn outlook(&self, resource: Resource) -> Option<&'a Outlook> {
         self.fillings.outlook(resource)
     }
+
+    /// All resources of one kind, with their names.
+    pub fn fillings(&self, resource: Resource) -> impl Iterator<Item = (&'a str, &'a Filling)> + use<'a> {
+        self.fillings.named(resource)
+    }
 }
 
 impl<'a> ContainerView<'a> {

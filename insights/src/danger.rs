@@ -8,8 +8,9 @@ use crate::forecast::{Curve, TimeToLimit, straight_line};
 
 /// The longest horizon that someone is woken for: 32 minutes.
 const SOON: usize = 8;
-/// Without a sample for this long nothing is said: the container ended, or is not watched any more.
-const FRESH: Duration = Duration::from_secs(10);
+/// Without a sample for this long nothing is said: the container ended, or is not watched any more. Some things are looked at
+/// every ten seconds only.
+const FRESH: Duration = Duration::from_secs(25);
 /// Log-odds of certainty, beyond which probabilities are not told apart.
 const CERTAIN: f64 = 20.0;
 

@@ -2,10 +2,6 @@
 
 /// Id and reason, in the order of the ids.
 pub const NOT_YET: &[(&str, &str)] = &[
-    (
-        "conntrack-full",
-        "no probe gives the count and the limit of the connection tracking table",
-    ),
     ("gpu-idle", "nothing watches GPUs"),
     ("gpu-memory-full", "nothing watches GPUs"),
     (

@@ -87,7 +87,7 @@ type Series = BTreeMap<Labels, Value>;
 /// What is expected of the newest run of each container: probabilities by horizon, and the time to the limit.
 fn expected(engine: &Engine) -> [Series; 2] {
     let mut newest: BTreeMap<Labels, (Timestamp, &Filling, &Fill)> = BTreeMap::new();
-    for (subject, resource, filling) in engine.fillings() {
+    for (subject, resource, _, filling) in engine.fillings() {
         let is_container = matches!(subject, Subject::Container(_)) && resource == Resource::Memory;
         let (Some(who), Some(record)) = (owner::of(&subject).filter(|_| is_container), filling.record()) else {
             continue;

@@ -69,9 +69,17 @@ static PARTS: [(Signal, Resource, Part); 26] = [
     (signals::NODE_DISK_AVAILABLE_BYTES, Resource::NodeDisk, Part::Available),
     (signals::NODE_DISK_SIZE_BYTES, Resource::NodeDisk, Part::Limit),
     (signals::NODE_DISK_EVICTION_BYTES, Resource::NodeDisk, Part::Reserve),
-    (signals::NODE_DISK_AVAILABLE_INODES, Resource::NodeDiskInodes, Part::Available),
+    (
+        signals::NODE_DISK_AVAILABLE_INODES,
+        Resource::NodeDiskInodes,
+        Part::Available,
+    ),
     (signals::NODE_DISK_SIZE_INODES, Resource::NodeDiskInodes, Part::Limit),
-    (signals::NODE_DISK_EVICTION_INODES, Resource::NodeDiskInodes, Part::Reserve),
+    (
+        signals::NODE_DISK_EVICTION_INODES,
+        Resource::NodeDiskInodes,
+        Part::Reserve,
+    ),
     (signals::NODE_CONNTRACK_ENTRIES, Resource::Conntrack, Part::Used),
     (signals::NODE_CONNTRACK_MAX, Resource::Conntrack, Part::Limit),
 ];
@@ -122,7 +130,10 @@ mod tests {
     fn a_volume_is_told_by_the_name_after_the_colon() {
         let of = |name: &str| Resource::of(&Signal::named(name.to_owned())).map(|(resource, part, _)| (resource, part));
         assert_eq!(of("volume.used_bytes:data"), Some((Resource::Volume, Part::Used)));
-        assert_eq!(of("node.memory_available"), Some((Resource::NodeMemory, Part::Available)));
+        assert_eq!(
+            of("node.memory_available"),
+            Some((Resource::NodeMemory, Part::Available))
+        );
         assert_eq!(of("volume.used_bytesx:data"), None);
         let signal = Signal::named("volume.used_bytes:data:0".to_owned());
         assert_eq!(Resource::of(&signal).map(|(.., name)| name), Some("data:0"));
