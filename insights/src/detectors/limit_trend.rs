@@ -137,11 +137,22 @@ impl Detector for Rule {
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>, kind: &Kind) -> Option<Insight> {
+    if is_told(window, container) {
+        return None;
+    }
     let run = container.runs.last()?;
     let (_, filling) = run.fillings(kind.resource).next()?;
     let mut insight = told(window, container.subject(), kind, "", filling)?;
     insight.what = format!("{}/{}", container.key(), kind.event);
     Some(with_remedies(insight, kind, Some(&container.identity)))
+}
+
+/// Whether it is told that the container is at such a limit already.
+fn is_told(window: &Window<'_>, container: &ContainerView<'_>) -> bool {
+    let subject = container.subject();
+    window
+        .open()
+        .any(|insight| insight.id == "resource-exhausted" && insight.subject == subject)
 }
 
 fn told(window: &Window<'_>, subject: Subject, kind: &Kind, name: &str, filling: &Filling) -> Option<Insight> {
