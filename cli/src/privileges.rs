@@ -1,9 +1,10 @@
 //! Gives up the capabilities of this process once everything that needs them is done.
 //!
 //! Capabilities belong to threads, so this runs before any other thread is started; those inherit what is left. The files
-//! that a run reads later are open to everyone: `/proc/<pid>/{stat,status,cgroup,comm}`, the cgroup files. Only a kubeconfig
-//! or token may belong to another user than root, as under sudo, which takes `CAP_DAC_READ_SEARCH`. Reading probes takes
-//! nothing since Linux 5.19; before, `CAP_BPF` where `kernel.unprivileged_bpf_disabled` is set.
+//! that a run reads later are open to everyone: `/proc/<pid>/{stat,status,cgroup,comm,limits}`, the cgroup files, and the
+//! size of `/proc/<pid>/fd`. Only a kubeconfig or token may belong to another user than root, as under sudo, which takes
+//! `CAP_DAC_READ_SEARCH`; so does counting the entries of `/proc/<pid>/fd` before Linux 6.2. Reading probes takes nothing
+//! since Linux 5.19; before, `CAP_BPF` where `kernel.unprivileged_bpf_disabled` is set.
 
 use caps::errors::CapsError;
 use caps::{CapSet, Capability, CapsHashSet};

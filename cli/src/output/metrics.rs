@@ -125,6 +125,18 @@ mod tests {
     }
 
     #[test]
+    fn a_volume_is_told_by_its_name() {
+        let made = describe(
+            &correlator::signals::VOLUME_USED_BYTES.labelled("data"),
+            &Body::Gauge(1.0),
+        );
+        assert_eq!(
+            (made.name.as_str(), made.labels),
+            ("volume_used_bytes", vec![("volume", "data".to_owned())])
+        );
+    }
+
+    #[test]
     fn directions_of_one_metric_differ_in_a_label() {
         let made = describe(&Signal::new("net.bytes_sent"), &Body::Count(1));
         assert_eq!(

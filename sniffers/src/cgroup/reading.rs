@@ -78,8 +78,15 @@ pub(super) fn read(root: &Path, layout: &Layout, container: &ContainerCgroup, ab
     let mut reading = Reading::default();
     if let (Some(directory), Some(tree)) = (&unified, &layout.unified) {
         reading = read_v2(directory, tree, above);
+        // A controller is in one hierarchy only.
+        if layout.memory.is_none() {
+            let events = text(directory, "memory.events").unwrap_or_default();
+            reading.memory = memory_v2(directory, tree, above);
+            reading.oom_kills = oom_kills(&events).map(v2);
+            reading.limit_hits = limit_hits(&events).map(v2);
+        }
     }
-    if let (None, Some(directory), Some(tree)) = (reading.memory, &memory, &layout.memory) {
+    if let (Some(directory), Some(tree)) = (&memory, &layout.memory) {
         reading.memory = memory_v1(directory, tree, above);
         reading.oom_kills = text(directory, "memory.oom_control")
             .and_then(|text| oom_kills(&text))
@@ -106,20 +113,18 @@ pub(super) fn read(root: &Path, layout: &Layout, container: &ContainerCgroup, ab
     reading
 }
 
+/// What cgroup v2 tells of a container wherever the memory controller is.
 fn read_v2(directory: &Path, tree: &Path, above: &mut Above) -> Reading {
     let cpu = text(directory, "cpu.stat").unwrap_or_default();
     let pressure = |file| text(directory, file).and_then(|text| stalled(&text)).map(v2);
-    let events = text(directory, "memory.events").unwrap_or_default();
     Reading {
         memory_pressure: pressure("memory.pressure"),
         cpu_pressure: pressure("cpu.pressure"),
         io_pressure: pressure("io.pressure"),
         processes: processes(directory, tree, above),
-        memory: memory_v2(directory, tree, above),
-        oom_kills: oom_kills(&events).map(v2),
-        limit_hits: limit_hits(&events).map(v2),
         cpu_usage: usage_v2(&cpu).map(v2),
         throttling: throttling_v2(&cpu).map(v2),
+        ..Reading::default()
     }
 }
 

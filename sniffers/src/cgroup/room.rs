@@ -236,4 +236,65 @@ mod tests {
         let holds = by_hierarchy(own, room(100, 5), &charge(10, Some(100)));
         assert_eq!(holds.left, Some(5));
     }
+
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        root
+    }
+
+    const STAT_V2: &str = "active_file 100\ninactive_file 200\nslab_reclaimable 50\n";
+
+    #[test]
+    fn a_pod_that_may_not_swap_keeps_its_containers_from_it() {
+        let cgroups = tree(&[
+            ("pods/memory.max", "9000\n"),
+            ("pods/memory.stat", STAT_V2),
+            ("pods/memory.current", "8350\n"),
+            ("pods/memory.swap.max", "max\n"),
+            ("pods/pod/memory.max", "2000\n"),
+            ("pods/pod/memory.stat", STAT_V2),
+            ("pods/pod/memory.current", "1100\n"),
+            ("pods/pod/memory.swap.max", "300\n"),
+            ("pods/pod/memory.swap.current", "60\n"),
+        ]);
+        let container = cgroups.path().join("pods/pod/c");
+        let room = Above::new(Some(500)).memory_v2(&container, cgroups.path());
+        assert_eq!((room.limit, room.left, room.swap), (Some(2000), Some(1000), Some(240)));
+        assert_eq!(Above::new(None).memory_v2(&container, cgroups.path()).swap, None);
+    }
+
+    #[test]
+    fn v1_bounds_memory_and_swap_together() {
+        let cgroups = tree(&[
+            ("pod/memory.limit_in_bytes", "2000\n"),
+            ("pod/memory.stat", "total_active_file 100\ntotal_inactive_file 200\n"),
+            ("pod/memory.usage_in_bytes", "1100\n"),
+            ("pod/memory.memsw.limit_in_bytes", "2500\n"),
+            ("pod/memory.memsw.usage_in_bytes", "1500\n"),
+        ]);
+        let room = Above::new(Some(5000)).memory_v1(&cgroups.path().join("pod/c"), cgroups.path());
+        assert_eq!((room.left, room.both), (Some(1200), Some(1300)));
+        assert_eq!(room.headroom(Some(5000)), Some(1300));
+        assert_eq!(room.headroom(Some(70)), Some(1270));
+    }
+
+    #[test]
+    fn what_is_above_is_read_once_a_round() {
+        let cgroups = tree(&[("pod/pids.max", "50\n"), ("pod/pids.current", "9\n")]);
+        let mut round = Above::default();
+        let left = |round: &mut Above, id| {
+            round
+                .processes(&cgroups.path().join("pod").join(id), cgroups.path())
+                .left
+        };
+        assert_eq!(left(&mut round, "a"), Some(41));
+        std::fs::write(cgroups.path().join("pod/pids.current"), "20\n").unwrap();
+        assert_eq!(left(&mut round, "b"), Some(41));
+        assert_eq!(left(&mut Above::default(), "b"), Some(30));
+    }
 }
