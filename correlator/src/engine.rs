@@ -215,6 +215,10 @@ impl Engine {
             return is_state || track.own.add(event);
         };
         let (identity, id) = (identity.clone(), id.clone());
+        let named = || self.world.pod(&identity.uid)?.name_of(&id);
+        track
+            .rates
+            .count(&event, &id, || named().or(identity.container.as_ref()));
         if track.containers.len() >= MAX_RUNS && !track.containers.contains_key(&id) {
             let oldest = forget_oldest(&mut track.containers);
             if let Some(mut run) = oldest {

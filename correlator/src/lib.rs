@@ -18,6 +18,7 @@ mod lifecycle;
 pub mod node;
 pub mod object;
 pub mod pod;
+pub mod rate;
 pub mod selector;
 pub mod series;
 pub mod sketch;
@@ -38,6 +39,7 @@ pub use insight::{Consequences, Culprit, Evidence, Insight, Prediction, Remedy, 
 pub use node::{Condition, NodeState};
 pub use object::{ObjectRef, ObjectState};
 pub use pod::{ContainerRole, ContainerState, ContainerStatus, PodState, ProbeKind, ProbeSpec, Termination};
+pub use rate::{Rate, RateKind, Rates, SlowRate};
 pub use selector::LabelSelector;
 pub use series::{Bucket, REACH, Series};
 pub use sketch::Sketch;

@@ -69,6 +69,20 @@ impl Sketch {
         Some(Duration::from_nanos(middle(*bucket)))
     }
 
+    /// Counts each of them half, rounded down.
+    pub(crate) fn halve(&mut self) {
+        for (_, count) in &mut self.counts {
+            *count /= 2;
+        }
+        self.counts.retain(|(_, count)| *count > 0);
+    }
+
+    /// Whether a duration is longer than another by a bucket or more.
+    pub(crate) fn is_above(took: Duration, limit: Duration) -> bool {
+        let bucket_of = |took: Duration| bucket(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+        bucket_of(took) > bucket_of(limit)
+    }
+
     /// The share of them (0 to 1) that took longer than this, as far as the buckets tell. Zero when nothing was counted.
     #[must_use]
     pub fn share_above(&self, limit: Duration) -> f64 {

@@ -13,6 +13,7 @@ use crate::identity::{PodIdentity, Scope, Subject};
 use crate::insight::Insight;
 use crate::lifecycle::Lifecycle;
 use crate::pod::{ContainerState, Termination};
+use crate::rate::{RateBook, Rates};
 use crate::series::Series;
 use crate::time::Timestamp;
 use crate::world::{Pod, World};
@@ -30,6 +31,7 @@ pub(crate) struct Track {
     pub(crate) looked: Option<Timestamp>,
     pub(crate) own: History,
     pub(crate) fillings: Fillings,
+    pub(crate) rates: RateBook,
     pub(crate) containers: BTreeMap<Arc<str>, Run>,
 }
 
@@ -41,6 +43,7 @@ impl Track {
             looked: None,
             own: History::default(),
             fillings: Fillings::default(),
+            rates: RateBook::default(),
             containers: BTreeMap::new(),
         }
     }
@@ -84,6 +87,8 @@ pub struct ContainerView<'a> {
     pub terminations: Vec<&'a Termination>,
     /// What the kernel and the cgroup files said of each run, oldest first.
     pub runs: Vec<RunView<'a>>,
+    /// What fails and how often, through all its runs.
+    pub rates: Option<&'a Rates>,
 }
 
 /// One run of a container.
@@ -264,6 +269,7 @@ fn group<'a>(now: Timestamp, scope: &Scope, track: &'a Track, world: &'a World) 
                 state: None,
                 terminations: Vec::new(),
                 runs: Vec::new(),
+                rates: None,
             });
         view.identity = identity;
         view.runs.push(RunView {
@@ -271,6 +277,9 @@ fn group<'a>(now: Timestamp, scope: &Scope, track: &'a Track, world: &'a World) 
             history: &run.history,
             fillings: &run.fillings,
         });
+    }
+    for (name, view) in &mut views {
+        view.rates = track.rates.of(name, view.identity.container_id.as_deref());
     }
     views.into_values().collect()
 }
@@ -286,6 +295,7 @@ fn stated<'a>(pod: Option<&'a Pod>, container: &'a ContainerState) -> ContainerV
             .map(|pod| pod.terminations(&container.name).collect())
             .unwrap_or_default(),
         runs: Vec::new(),
+        rates: None,
     }
 }
 

@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use correlator::{
-    Body, ContainerState, Detector, Engine, Event, Fact, Insight, OomKill, Outcome, PodIdentity, PodState, Scope,
-    Severity, Signal, Status, Subject, Timestamp, Verdict, Window, signals,
+    Body, ContainerState, Detector, Engine, Event, Fact, Insight, OomKill, Outcome, PodIdentity, PodState, RateKind,
+    Scope, Severity, Signal, Status, Subject, Timestamp, Verdict, Window, signals,
 };
 use proptest::prelude::*;
 
-/// Finds every container whose failed connects outnumber its OOM kills: reads series, spans, facts and names.
+/// Finds every container whose failed connects outnumber its OOM kills: reads series, spans, facts, rates and names.
 struct Tally;
 
 impl Detector for Tally {
@@ -33,7 +33,10 @@ impl Detector for Tally {
                 .series(&signals::MEMORY_USAGE)
                 .map_or(0.0, correlator::Series::sum);
             (failed > container.facts().count() as u64).then(|| {
-                let title = format!("{}: {failed} failed, {usage} bytes", container.subject());
+                let rate = container
+                    .rates
+                    .and_then(|rates| rates.of(RateKind::DnsTimedOut, window.now()));
+                let title = format!("{}: {failed} failed, {usage} bytes, {rate:?}", container.subject());
                 let mut insight = Insight::new("tally", container.subject(), Severity::Warning, title, String::new());
                 container.key().clone_into(&mut insight.what);
                 insight.revision = failed;
@@ -83,10 +86,11 @@ fn any_event(millis: u64) -> impl Strategy<Value = Event> {
         usage: None,
         own_limit: true,
     };
-    (0..4u8, 0..3u8, 0..2_000u64).prop_map(move |(pod, kind, late)| {
+    (0..4u8, 0..4u8, 0..2_000u64).prop_map(move |(pod, kind, late)| {
         let millis = millis.saturating_sub(late);
         match kind {
             0 => event(millis, pod, signals::MEMORY_USAGE, Body::Gauge(f64::from(pod))),
+            3 => event(millis, pod, Signal::new("dns.timeouts"), Body::Count(1)),
             1 => event(millis, pod, signals::OOM_KILL, Body::Fact(Fact::OomKill(oom.clone()))),
             _ => refused(millis, pod),
         }
