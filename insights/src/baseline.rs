@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use correlator::{ContainerView, REACH, Series, Signal, Timestamp};
 
-use crate::cusum::Trials;
 use crate::rates;
 
 /// Nothing is compared with what is usual before a run was watched for this long.
@@ -66,52 +65,27 @@ pub(crate) fn is_warm(container: &ContainerView<'_>, now: Timestamp) -> bool {
     rates::watched(container, now) >= WARM_UP
 }
 
-/// Windows of ten seconds, from the start of the newest run of a container or five minutes ago up to `now`: what these
-/// counters rose by in each, those of `failed` among those of `tried`.
-pub(crate) fn windows(
-    container: &ContainerView<'_>,
-    now: Timestamp,
-    tried: &[Signal],
-    failed: &[Signal],
-) -> Vec<Trials> {
+/// What a counter of the newest run rose by in each whole window of ten seconds before `until`, oldest first: from its start or
+/// five minutes ago on.
+pub(crate) fn rises(container: &ContainerView<'_>, now: Timestamp, until: Timestamp, signal: &Signal) -> Vec<f64> {
     let Some(run) = container.runs.last() else {
         return Vec::new();
     };
     let first = run.history.first().map_or(now, |first| first.max(now.minus(REACH)));
     let begin = first.as_secs().next_multiple_of(WIDTH_SECS);
-    let starts = (begin..=now.as_secs()).step_by(usize::try_from(WIDTH_SECS).unwrap_or(1));
-    let empty = |start| Trials {
-        at: Timestamp::from_secs(start),
-        tried: 0.0,
-        failed: 0.0,
-    };
-    let mut windows: Vec<Trials> = starts.map(empty).collect();
-    for (signals, is_failed) in [(tried, false), (failed, true)] {
-        let series = signals.iter().filter_map(|signal| run.history.series(signal));
-        for bucket in series.flat_map(Series::buckets) {
-            let index = bucket
-                .start
-                .as_secs()
-                .checked_sub(begin)
-                .map(|seconds| seconds / WIDTH_SECS);
-            let Some(window) = index.and_then(|index| windows.get_mut(usize::try_from(index).ok()?)) else {
-                continue;
-            };
-            if is_failed {
-                window.failed += bucket.sum;
-            } else {
-                window.tried += bucket.sum;
-            }
+    let whole = until.as_secs().saturating_sub(begin) / WIDTH_SECS;
+    let mut windows: Vec<f64> = (0..whole).map(|_| 0.0).collect();
+    for bucket in run.history.series(signal).into_iter().flat_map(Series::buckets) {
+        let index = bucket
+            .start
+            .as_secs()
+            .checked_sub(begin)
+            .map(|seconds| seconds / WIDTH_SECS);
+        if let Some(window) = index.and_then(|index| windows.get_mut(usize::try_from(index).ok()?)) {
+            *window += bucket.sum;
         }
     }
     windows
-}
-
-/// What a counter of the newest run rose by in each whole window of ten seconds before `until`, oldest first.
-pub(crate) fn rises(container: &ContainerView<'_>, now: Timestamp, until: Timestamp, signal: &Signal) -> Vec<f64> {
-    let windows = windows(container, now, std::slice::from_ref(signal), &[]);
-    let is_whole = |window: &&Trials| window.at.plus(Duration::from_secs(WIDTH_SECS)) <= until;
-    windows.iter().filter(is_whole).map(|window| window.tried).collect()
 }
 
 #[cfg(test)]

@@ -9,8 +9,12 @@
 //! their containers name, and whether they are ready. Addresses of hostNetwork pods are never blamed on a pod.
 //!
 //! **Thresholds.** Three refusals by one address and port within five minutes, the last within one minute, and no success
-//! since. A host name with two addresses of which only one listens (`::1` and `127.0.0.1`) is not reported while the other
-//! one answers. Warning; critical from 20 refusals on.
+//! since the first of the three. A host name with two addresses of which only one listens (`::1` and `127.0.0.1`) is not reported while the other
+//! one answers. Where the address answers others (one bad pod of several behind a Service): five refusals within a minute, the
+//! last within 20 s, and a share of failed connects to it that has risen against what was learned of this container and this
+//! address over days: a binomial CUSUM over windows of ten seconds whose null is lifted for bursts, alarmed from
+//! S > ln(8,640 / 0.1) = 11.4 on, which is at most 0.1 false alarms a pod-day where windows are independent. With little learned
+//! it is judged by a fixed share, 10 %; what is above it is never learned as usual. Warning; critical from 20 refusals on.
 //!
 //! **What to do.** Look at the peer: is it running, is it ready, does it listen on that port?
 
@@ -23,11 +27,13 @@ use correlator::{
 
 use crate::phrase::count;
 use crate::suspects;
-use crate::{destination, peers};
+use crate::{destination, partly, peers};
 
 const LEAST: usize = 3;
 const CRITICAL: usize = 20;
 const FRESH: Duration = Duration::from_secs(60);
+/// What becomes of some connects where others succeed.
+const PARTLY: &str = "refused";
 
 /// The detector.
 pub(crate) struct Rule;
@@ -57,27 +63,40 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insig
             by_peer.entry(peer).or_default().push(failure);
         }
     }
-    let is_found = |(peer, failures): &(&Peer, Vec<&Failure>)| {
+    let is_found = |peer: &Peer, failures: &[&Failure]| {
         let last = failures.iter().map(|failure| failure.at).max().unwrap_or_default();
-        failures.len() >= LEAST && window.now().since(last) < FRESH && !has_answered(container, peer, last)
+        let answered = last_answer(container, peer);
+        let in_vain = failures.iter().filter(|failure| answered.is_none_or(|at| failure.at >= at));
+        window.now().since(last) < FRESH && in_vain.count() >= LEAST
     };
-    by_peer
-        .into_iter()
-        .filter(is_found)
-        .map(|(peer, failures)| insight(window, container, peer, &failures))
-        .collect()
+    let told = by_peer.into_iter().filter_map(|(peer, failures)| {
+        if is_found(peer, &failures) {
+            return Some(insight(window, container, peer, &failures));
+        }
+        let rate = partly::risen(container, peer, &failures, window.now())?;
+        let insight = insight(window, container, peer, &failures);
+        Some(partly::told(insight, window, container, (peer, &rate), PARTLY))
+    });
+    told.collect()
 }
 
-/// The peer answered after it refused, or the same port of its other loopback address did at any time.
-fn has_answered(container: &ContainerView<'_>, peer: &Peer, last: Timestamp) -> bool {
+/// When the peer last answered; where the same port of its other loopback address ever did, that holds for ever.
+fn last_answer(container: &ContainerView<'_>, peer: &Peer) -> Option<Timestamp> {
     let spans = container
         .runs
         .iter()
         .filter_map(|run| run.history.spans(&signals::TCP_CONNECT));
-    spans.flat_map(|spans| &spans.answered).any(|(other, at)| {
-        let sibling = peer.address.is_loopback() && other.address.is_loopback() && other.address != peer.address;
-        other.port == peer.port && (sibling || (other.address == peer.address && *at > last))
-    })
+    let of_port = spans
+        .flat_map(|spans| &spans.answered)
+        .filter(|(other, _)| other.port == peer.port);
+    let answers = of_port.filter_map(|(other, at)| {
+        let is_sibling = peer.address.is_loopback() && other.address.is_loopback();
+        if other.address == peer.address {
+            return Some(*at);
+        }
+        is_sibling.then_some(Timestamp::from_nanos(u64::MAX))
+    });
+    answers.max()
 }
 
 fn insight(window: &Window<'_>, container: &ContainerView<'_>, peer: &Peer, failures: &[&Failure]) -> Insight {

@@ -6,25 +6,24 @@
 //! **How it is seen.** The kernel's time from `SYN_SENT` to `ESTABLISHED`, of the connects that succeeded; how long a connection
 //! then lives has no part in it. A SYN that is lost is sent again after one second, and again after three.
 //!
-//! **Thresholds.** The slowest 5 % of the connects of a minute take five times as long as in the minutes before and more than
-//! 20 ms: of thirty connects or more, compared with one hundred or more, after the first minute, and only when chance explains so
-//! many slow ones in less than one of 10,000 cases. Warning; critical when they take a second or more.
+//! **Thresholds.** Thirty connects within a minute. Slow is what takes longer than all but one in a hundred connects of this
+//! container did, learned over days, at least two minutes and one hundred connects; told when the share of slow ones has risen: a
+//! binomial CUSUM over windows of ten seconds with a null of 1 % or more, alarmed from S > ln(8,640 / 0.1) = 11.4 on, which is at
+//! most 0.1 false alarms a pod-day where windows are independent. The slowest 5 % must then take twice that limit and 20 ms.
+//! Warning; critical when they take a second or more. What was slow from the start is usual: the peers may be far away.
 //!
 //! **What to do.** Look for lost packets and full queues when it is about a second; else at where the peers run now.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use correlator::{ContainerView, Culprit, Detector, Insight, Peer, Severity, Source, Verdict, Window, signals};
+use correlator::{ContainerView, Culprit, Detector, Insight, Peer, Severity, SlowRate, Source, Verdict, Window, signals};
 
-use crate::latency::{self, Shift};
+use crate::latency::{self, Slowest};
 use crate::peers;
 use crate::phrase::duration;
 use crate::suspects;
 
-/// How much longer, and how long at least.
-const TIMES: f64 = 5.0;
-const LEAST: Duration = Duration::from_millis(20);
 /// After this a SYN is sent again (RFC 6298, 2.1), less what the kernel's timers and the sketch of durations are off by.
 const SENT_AGAIN: Duration = Duration::from_millis(850);
 /// Where the times were counted from.
@@ -46,16 +45,17 @@ impl Detector for Rule {
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let found = window.containers().iter().filter_map(|container| {
-            let shift = latency::shift(container, &signals::TCP_CONNECT, window.now(), TIMES, LEAST)?;
-            Some(insight(window, container, shift))
+            let slowest = latency::slowest(container, &signals::TCP_CONNECT, window.now())?;
+            let slow = container.rates?.slow_connects(window.now())?;
+            latency::has_shifted(slowest, &slow).then(|| insight(window, container, slowest, &slow))
         });
         Verdict::of(found.collect())
     }
 }
 
-fn insight(window: &Window<'_>, container: &ContainerView<'_>, shift: Shift) -> Insight {
+fn insight(window: &Window<'_>, container: &ContainerView<'_>, slowest: Slowest, slow: &SlowRate) -> Insight {
     let (now, world, subject) = (window.now(), window.world(), container.subject());
-    let is_sent_again = shift.now >= SENT_AGAIN;
+    let is_sent_again = slowest.took >= SENT_AGAIN;
     let severity = if is_sent_again {
         Severity::Critical
     } else {
@@ -63,7 +63,7 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, shift: Shift) -> 
     };
     let title = format!(
         "one of twenty connects of {subject} takes longer than {}",
-        duration(shift.now)
+        duration(slowest.took)
     );
     let cause = if is_sent_again {
         "a SYN that is lost is sent again after one second and after three: packets are lost, or the other side's queue of new \
@@ -73,16 +73,11 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, shift: Shift) -> 
     };
     let mut insight = Insight::new("connect-slow", subject, severity, title, cause.to_owned());
     container.key().clone_into(&mut insight.what);
-    let says = format!(
-        "before, the slowest twentieth of {} connects took {}",
-        shift.compared,
-        duration(shift.before)
-    );
-    insight = insight.because(now.minus(LATELY), Source::Kernel, says);
+    insight = insight.because(slow.rate.since, Source::Kernel, latency::says(slow, "connects"));
     let says = format!(
         "{} connects within a minute, the slowest twentieth took {} or longer",
-        shift.count,
-        duration(shift.now)
+        slowest.count,
+        duration(slowest.took)
     );
     insight = insight.because(now, Source::Kernel, says);
     let peers = peers_of(window, container);

@@ -7,9 +7,12 @@
 //! and `NOTAUTH` (RFC 1035, 4.1.1; RFC 8914 says what may be behind them). The servers that were asked, the names that failed
 //! and the other pods tell one broken server, one broken domain and one broken pod apart.
 //!
-//! **Thresholds.** Five such answers within a minute. Critical from 5 % of all answers on. Below that a warning from 1 % on,
-//! when the share has risen against the four minutes before: a binomial CUSUM over windows of ten seconds, judged after two
-//! minutes. When at least three other pods fail at the same time this waits up to 20 s for `dns-down`.
+//! **Thresholds.** Five such answers within a minute, and a share of them that has risen against what was learned of this
+//! container over days: a binomial CUSUM over windows of ten seconds whose null is lifted for bursts, alarmed from
+//! S > ln(8,640 / 0.1) = 11.4 on, which is at most 0.1 false alarms a pod-day where windows are independent. A container of which
+//! two minutes and one hundred answers are not known yet is judged by a fixed share, 5 %; what is above it is never
+//! learned as usual. Warning; critical from 5 % of the answers of a minute on, when that is five times what is usual. When
+//! at least three other pods fail at the same time this waits up to 20 s for `dns-down`.
 //!
 //! **What to do.** `SERVFAIL` is most often the DNS server's own upstream: read its log. `REFUSED` means that this server does
 //! not serve that client or that domain.
@@ -18,19 +21,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, DnsAnswer, Insight, Outcome, Peer, Severity, Source, Timestamp, Verdict, Window,
+    ContainerView, Culprit, Detector, DnsAnswer, Insight, Outcome, Peer, Rate, RateKind, Severity, Source, Timestamp,
+    Verdict, Window,
 };
 
-use crate::cusum::{self, Rise};
 use crate::dns::{self, LATELY, Tally};
 use crate::lookups::{self, Domains};
+use crate::peers;
 use crate::phrase::{count, escape, percent};
-use crate::{baseline, peers};
+use crate::risen;
 
 /// Answers within a minute that are no answers.
 const LEAST: f64 = 5.0;
-/// Their share of all answers: from where on a rise is a warning, and from where on it is critical anyway.
-const WARNING_SHARE: f64 = 0.01;
+/// Their share of all answers from where on it is critical.
 const CRITICAL_SHARE: f64 = 0.05;
 /// Characters of a name that are shown.
 const NAME: usize = 120;
@@ -62,25 +65,17 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
         return None;
     }
     let share = tally.broken / tally.answered;
-    let rise = || {
-        cusum::rise(&baseline::windows(
-            container,
-            window.now(),
-            &dns::ANSWERED,
-            &dns::BROKEN,
-        ))
-    };
-    let (severity, rise) = match share {
-        share if share >= CRITICAL_SHARE => (Severity::Critical, rise()),
-        share if share >= WARNING_SHARE => (Severity::Warning, Some(rise()?)),
-        _ => return None,
-    };
+    let rate = container.rates?.of(RateKind::DnsFailed, window.now())?;
+    if !risen::is_too_much(&rate, RateKind::DnsFailed, share) {
+        return None;
+    }
+    let severity = risen::severity(&rate, share, CRITICAL_SHARE);
     let answers: Vec<_> = broken(container, window.now()).collect();
     let began = answers.first().map_or(window.now(), |(at, _)| *at);
     if dns::waits_for_all(window, began) {
         return None;
     }
-    Some(insight(window, container, (severity, share, rise), &answers, tally))
+    Some(insight(window, container, (severity, share, rate), &answers, tally))
 }
 
 fn broken<'a>(
@@ -99,7 +94,7 @@ fn broken<'a>(
 fn insight(
     window: &Window<'_>,
     container: &ContainerView<'_>,
-    (severity, share, rise): (Severity, f64, Option<Rise>),
+    (severity, share, rate): (Severity, f64, Rate),
     answers: &[(Timestamp, &DnsAnswer)],
     tally: Tally,
 ) -> Insight {
@@ -118,14 +113,7 @@ fn insight(
         tally.answered
     );
     insight = insight.because(first, Source::Kernel, says);
-    if let Some(rise) = rise {
-        let says = format!(
-            "{} of the answers since then, {} before",
-            percent(rise.now),
-            percent(rise.before)
-        );
-        insight = insight.because(rise.since, Source::Kernel, says);
-    }
+    insight = insight.because(rate.since, Source::Kernel, risen::says(&rate, "answers"));
     if let Some((at, answer)) = answers.last() {
         let (name, code) = (escape(&answer.name, NAME), answer.rcode.as_deref().unwrap_or_default());
         let says = format!("{} for {name} from {}: {code}", answer.qtype, answer.resolver);

@@ -10,7 +10,9 @@
 //!
 //! **Thresholds.** Three lookups of one name within five minutes that found nothing, the last within one minute, and none since
 //! that did; of all runs of the container together. Lookups that got no answer, or an error, do not count. Reversed addresses
-//! (block lists of mail servers) are left out: there, not to exist is the good answer. Warning.
+//! (block lists of mail servers) are left out: there, not to exist is the good answer. Warning. No share of such answers is too
+//! many, as searches make any share usual; where it has risen against what was learned of this container over days (a binomial
+//! CUSUM, S > ln(8,640 / 0.1) = 11.4), that is told as evidence.
 //!
 //! **What to do.** Correct the name in the container's settings, or deploy the Service.
 
@@ -18,8 +20,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, Insight, ObjectRef, ObjectState, Remedy, Severity, Source, Timestamp, Verdict,
-    Window, World,
+    ContainerView, Culprit, Detector, Insight, ObjectRef, ObjectState, RateKind, Remedy, Severity, Source, Timestamp,
+    Verdict, Window, World,
 };
 
 use crate::destination;
@@ -28,6 +30,7 @@ use crate::kubectl::{Kubectl, on_object};
 use crate::lookups::{self, Domains, Lookup};
 use crate::names::{self, Meaning};
 use crate::phrase::{count, escape};
+use crate::risen;
 
 const LEAST: usize = 3;
 const FRESH: Duration = Duration::from_secs(60);
@@ -131,6 +134,12 @@ fn insight(
             tried.join(", ")
         );
         insight = insight.because(first, Source::Kernel, says);
+    }
+    let rate = container
+        .rates
+        .and_then(|rates| rates.of(RateKind::DnsMissing, window.now()));
+    if let Some(rate) = rate.filter(|rate| rate.is_risen) {
+        insight = insight.because(rate.since, Source::Kernel, format!("NXDOMAIN in {}", risen::says(&rate, "answers")));
     }
     if let Some(says) = stated(meaning) {
         insight = insight.because(window.now(), Source::Kubernetes, says);

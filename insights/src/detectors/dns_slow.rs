@@ -6,30 +6,29 @@
 //! **How it is seen.** The kernel's time from query to answer, of the answered queries of a container; those that were never
 //! answered are for `dns-timeout`. The DNS server's own containers are looked at for CPU throttling.
 //!
-//! **Thresholds.** Thirty answers within a minute. Warning when 5 % of them took longer than 100 ms, critical when they took
-//! longer than 500 ms. Also a warning when the slowest 5 % take five times as long as in the minutes before and more than 20 ms:
-//! compared with one hundred answers or more, after the first minute, and only when chance explains so many slow ones in less
-//! than one of 10,000 cases.
+//! **Thresholds.** Thirty answers within a minute. Slow is what takes longer than all but one in a hundred answers to this
+//! container did, learned over days; told when the share of slow ones has risen: a binomial CUSUM over windows of ten seconds with
+//! a null of 1 % or more, alarmed from S > ln(8,640 / 0.1) = 11.4 on, which is at most 0.1 false alarms a pod-day where windows are
+//! independent. The slowest 5 % must then take twice that limit and 20 ms. Until one hundred answers and two minutes are
+//! known, 5 % that take longer than 100 ms are too many; what is above that is never learned as usual. Warning; critical when the
+//! slowest 5 % take 500 ms.
 //!
 //! **What to do.** Look at the DNS server: is it throttled, are there enough of it, is its upstream slow?
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, Peer, Scope, Severity, Signal, Source, Verdict, Window, signals};
+use correlator::{
+    ContainerView, Detector, Insight, Peer, Scope, Severity, Signal, SlowRate, Source, Verdict, Window, signals,
+};
 
 use crate::dns::{self, LATELY};
-use crate::latency::{self, Shift};
+use crate::latency::{self, Slowest};
 use crate::phrase::{duration, percent};
 use crate::{destination, rates};
 
-/// Answers within a minute.
-const LEAST: u64 = 30;
-/// What the slowest 5 % take.
-const WARNING: Duration = Duration::from_millis(100);
+/// What the slowest 5 % take: of a container of which nothing was learned, and of any.
+const COLD: Duration = Duration::from_millis(100);
 const CRITICAL: Duration = Duration::from_millis(500);
-/// A shift against the minutes before: this many times, and this long at least.
-const TIMES: f64 = 5.0;
-const SHIFTED: Duration = Duration::from_millis(20);
 /// Share of its periods in which the DNS server had no CPU time left.
 const THROTTLED: f64 = 0.1;
 
@@ -51,36 +50,28 @@ impl Detector for Rule {
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
-    let (now, run) = (window.now(), container.runs.last()?);
-    let lately = run.history.latencies(&dns::QUERY, now.minus(LATELY), now);
-    if lately.count() < LEAST {
-        return None;
-    }
-    let slow = lately.quantile(latency::SLOW)?;
-    let shift = latency::shift(container, &dns::QUERY, now, TIMES, SHIFTED);
-    let severity = if slow >= CRITICAL {
-        Severity::Critical
-    } else {
-        Severity::Warning
-    };
-    if slow < WARNING && shift.is_none() {
-        return None;
-    }
-    Some(insight(window, container, severity, slow, shift, lately.count()))
+    let slowest = latency::slowest(container, &dns::QUERY, window.now())?;
+    let slow = container.rates?.slow_answers(window.now())?;
+    let is_unknown = slow.learned == 0 && slow.rate.is_risen || slow.rate.is_cold;
+    let is_told = latency::has_shifted(slowest, &slow) || (is_unknown && slowest.took >= COLD);
+    is_told.then(|| insight(window, container, slowest, &slow))
 }
 
 fn insight(
     window: &Window<'_>,
     container: &ContainerView<'_>,
-    severity: Severity,
-    slow: Duration,
-    shift: Option<Shift>,
-    answers: u64,
+    Slowest { took, count }: Slowest,
+    slow: &SlowRate,
 ) -> Insight {
+    let severity = if took >= CRITICAL {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    };
     let (now, subject) = (window.now(), container.subject());
     let title = format!(
         "one of twenty DNS answers to {subject} takes longer than {}",
-        duration(slow)
+        duration(took)
     );
     let server = asked(container);
     let name = server.map_or_else(
@@ -88,33 +79,29 @@ fn insight(
         |server| dns::server(window.world(), server, now),
     );
     let throttled = throttled(window);
-    let cause = match (&throttled, shift) {
+    let cause = match (&throttled, slow.learned) {
         (Some((pod, share)), _) => {
             format!(
                 "{pod} of the DNS server uses up its CPU limit: it had to pause in {} of its periods",
                 percent(*share)
             )
         }
-        (None, Some(shift)) => format!(
-            "{name} answers slower than before, when it took {}; it is overloaded, or its upstream server is slow",
-            duration(shift.before)
+        (None, 1..) => format!(
+            "{name} answers slower than before, when all but one in a hundred took {} at most; it is overloaded, or its \
+             upstream server is slow",
+            duration(slow.limit)
         ),
-        (None, None) => format!("{name} is overloaded, far away, or its upstream server is slow"),
+        (None, 0) => format!("{name} is overloaded, far away, or its upstream server is slow"),
     };
     let mut insight = Insight::new("dns-slow", subject, severity, title, cause);
     container.key().clone_into(&mut insight.what);
     let says = format!(
-        "{answers} answers within a minute, the slowest twentieth took {} or longer",
-        duration(slow)
+        "{count} answers within a minute, the slowest twentieth took {} or longer",
+        duration(took)
     );
     insight = insight.because(now, Source::Kernel, says);
-    if let Some(shift) = shift {
-        let says = format!(
-            "before, the slowest twentieth of {} answers took {}",
-            shift.compared,
-            duration(shift.before)
-        );
-        insight = insight.because(now.minus(LATELY), Source::Kernel, says);
+    if slow.learned > 0 && slow.rate.now > 0.0 {
+        insight = insight.because(slow.rate.since, Source::Kernel, latency::says(slow, "answers"));
     }
     if let Some((pod, share)) = throttled {
         let says = format!(

@@ -7,25 +7,31 @@
 //! that was asked is looked up among Services and pods; the endpoints of its Service and the network policies of both sides
 //! say whether the query can arrive.
 //!
-//! **Thresholds.** Three queries within one minute that were not answered, and 1 % of all. Warning; critical from half of them
-//! on. When at least three other pods fail at the same time this waits up to 20 s for `dns-down`, which then stands for all.
+//! **Thresholds.** Three queries within one minute that a server did not answer. When it has answered nothing since the first
+//! of them, that is enough. Else their share of all queries must have risen against what was learned of this container over
+//! days: a binomial CUSUM over windows of ten seconds whose null is lifted for bursts, alarmed from S > ln(8,640 / 0.1) = 11.4 on,
+//! which is at most 0.1 false alarms a pod-day where windows are independent. A container of which two minutes and one
+//! hundred queries are not known yet is judged by a fixed share, 5 %; what is above it is never learned as usual. Warning;
+//! critical from half of the queries on. When at least three other pods fail at the same time this waits up to 20 s for
+//! `dns-down`, which then stands for all.
 //!
 //! **What to do.** When a network policy forbids it, allow UDP and TCP to port 53. Otherwise look at the DNS server's pods.
 
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, Failure, Insight, Outcome, Peer, Severity, Source, Verdict, Window,
+    ContainerView, Culprit, Detector, Failure, Insight, Outcome, Peer, Rate, RateKind, Severity, Source, Timestamp,
+    Verdict, Window,
 };
 
 use crate::dns::{self, Tally};
 use crate::obstacles::{self, Obstacle};
 use crate::phrase::{count, percent};
+use crate::risen;
 
 /// Queries without an answer within a minute.
 const LEAST: usize = 3;
-/// Their share of all queries.
-const WARNING_SHARE: f64 = 0.01;
+/// Their share of all queries from where on it is critical.
 const CRITICAL_SHARE: f64 = 0.5;
 
 /// The detector.
@@ -65,10 +71,23 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     let unanswered = tally.timeouts.max(failures.len() as f64);
     let share = unanswered / (tally.answered + unanswered);
     let began = failures.iter().map(|failure| failure.at).min()?;
-    if share < WARNING_SHARE || dns::waits_for_all(window, began) {
+    let rate = container.rates?.of(RateKind::DnsTimedOut, window.now())?;
+    let is_told = is_silent(container, server, began) || risen::is_too_much(&rate, RateKind::DnsTimedOut, share);
+    if !is_told || dns::waits_for_all(window, began) {
         return None;
     }
-    Some(insight(window, container, server, &failures, share))
+    Some(insight(window, container, server, &failures, (share, rate)))
+}
+
+/// Whether a server has answered nothing since, not even that a name does not exist.
+fn is_silent(container: &ContainerView<'_>, server: &Peer, since: Timestamp) -> bool {
+    let spans = container.runs.iter().filter_map(|run| run.history.spans(&dns::QUERY));
+    let has_answered = spans.filter_map(|spans| spans.answered.get(server)).any(|at| *at > since);
+    let failures = container.failures(&dns::QUERY);
+    let mut others = failures
+        .iter()
+        .filter(|failure| failure.peer.as_ref() == Some(server) && failure.outcome != Outcome::TimedOut);
+    !has_answered && !others.any(|failure| failure.at > since)
 }
 
 fn insight(
@@ -76,7 +95,7 @@ fn insight(
     container: &ContainerView<'_>,
     server: &Peer,
     failures: &[&Failure],
-    share: f64,
+    (share, rate): (f64, Rate),
 ) -> Insight {
     let (now, world, subject) = (window.now(), window.world(), container.subject());
     let times = failures.iter().map(|failure| failure.at);
@@ -107,6 +126,9 @@ fn insight(
         failures.len()
     );
     insight = insight.because(first, Source::Kernel, says);
+    if rate.now > 0.0 {
+        insight = insight.because(rate.since, Source::Kernel, risen::says(&rate, "queries"));
+    }
     if let Some(obstacle) = &obstacle {
         insight = insight.because(now, Source::Kubernetes, obstacle.cause.clone());
     }

@@ -9,24 +9,25 @@
 //! answer are `connect-timeout` and taken off. Which peers it concerns is not counted; the other pods of the node are looked
 //! at, to tell a node from a pod.
 //!
-//! **Thresholds.** Thirty segments sent again within a minute, more than 1 % of at least 1,000, and a share that has risen
-//! against the minutes before: a binomial CUSUM over windows of ten seconds, judged after two minutes. Without that rise only
-//! from 10 % on. Warning; critical from 10 % on.
+//! **Thresholds.** Thirty segments sent again within a minute, of at least 1,000, and a share that has risen against what was
+//! learned of this container over days: a binomial CUSUM over windows of ten seconds whose null is lifted for bursts, alarmed
+//! from S > ln(8,640 / 0.1) = 11.4 on, which is at most 0.1 false alarms a pod-day where windows are independent. A container of
+//! which two minutes and one hundred segments are not known yet is judged by a fixed share, 10 %; what is above it is never
+//! learned as usual. Warning; critical from 10 % within a minute on, when that is five times what is usual.
 //!
 //! **What to do.** Many pods of a node: look at its network card, its cable or its host. One pod: look at what it talks with.
 
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, Failure, Insight, Outcome, Pod, Scope, Severity, Signal, Source, Verdict, Window,
-    signals,
+    ContainerView, Culprit, Detector, Failure, Insight, Outcome, Pod, Rate, RateKind, Scope, Severity, Signal, Source,
+    Verdict, Window, signals,
 };
 
-use crate::baseline;
-use crate::cusum::{self, Rise, Trials};
 use crate::phrase::{count, percent};
 use crate::rates;
 use crate::remedies;
+use crate::risen;
 
 const RETRANSMITS: Signal = Signal::new("tcp.retransmits");
 const PAYLOAD: Signal = Signal::new("tcp.bytes_sent");
@@ -39,8 +40,9 @@ const SEGMENT: f64 = 1_448.0;
 /// Segments sent again, and sent, within a minute.
 const LEAST: f64 = 30.0;
 const LEAST_SENT: f64 = 1_000.0;
-/// The share of them: from where on a rise is a warning, and from where on it is critical anyway.
-const WARNING_SHARE: f64 = 0.01;
+/// The share of them that says of another pod that it loses segments too.
+const LOSES_TOO: f64 = 0.01;
+/// The share from where on it is critical.
 const CRITICAL_SHARE: f64 = 0.1;
 
 /// The detector.
@@ -62,13 +64,12 @@ impl Detector for Rule {
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
     let sent = Sent::lately(window, container)?;
-    let rise = || cusum::rise(&trials(window, container));
-    let (severity, rise) = match sent.share() {
-        share if share >= CRITICAL_SHARE => (Severity::Critical, rise()),
-        share if share >= WARNING_SHARE => (Severity::Warning, Some(rise()?)),
-        _ => return None,
-    };
-    Some(insight(window, container, severity, sent, rise))
+    let rate = container.rates?.of(RateKind::Retransmitted, window.now())?;
+    if !risen::is_too_much(&rate, RateKind::Retransmitted, sent.share()) {
+        return None;
+    }
+    let severity = risen::severity(&rate, sent.share(), CRITICAL_SHARE);
+    Some(insight(window, container, severity, sent, rate))
 }
 
 /// What a container sent lately.
@@ -114,23 +115,12 @@ fn syns_sent_again(window: &Window<'_>, container: &ContainerView<'_>) -> f64 {
     again.sum()
 }
 
-/// Windows of what was sent, and sent again.
-fn trials(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Trials> {
-    let now = window.now();
-    let mut by_payload = baseline::windows(container, now, &[PAYLOAD], &[RETRANSMITS]);
-    let by_packets = baseline::windows(container, now, &[PACKETS], &[]);
-    for (trials, packets) in by_payload.iter_mut().zip(by_packets) {
-        trials.tried = (trials.tried / SEGMENT).max(packets.tried).max(trials.failed);
-    }
-    by_payload
-}
-
 fn insight(
     window: &Window<'_>,
     container: &ContainerView<'_>,
     severity: Severity,
     sent: Sent,
-    rise: Option<Rise>,
+    rate: Rate,
 ) -> Insight {
     let (now, subject, share) = (window.now(), container.subject(), percent(sent.share()));
     let title = format!("{subject} retransmits up to {share} of its TCP segments");
@@ -156,10 +146,7 @@ fn insight(
         sent.again, sent.segments
     );
     insight = insight.because(now, Source::Kernel, says);
-    if let Some(rise) = rise {
-        let says = format!("{} since then, {} before", percent(rise.now), percent(rise.before));
-        insight = insight.because(rise.since, Source::Kernel, says);
-    }
+    insight = insight.because(rate.since, Source::Kernel, risen::says(&rate, "segments"));
     insight.evidence.sort_by_key(|evidence| evidence.at);
     if is_general {
         insight
@@ -188,7 +175,7 @@ fn neighbours(window: &Window<'_>) -> (usize, usize) {
             rise(container, &PACKETS).max(rise(container, &PAYLOAD) / SEGMENT) >= LEAST_SENT
         };
         let loses = |container: &ContainerView<'_>| {
-            Sent::lately(&view, container).is_some_and(|sent| sent.share() >= WARNING_SHARE)
+            Sent::lately(&view, container).is_some_and(|sent| sent.share() >= LOSES_TOO)
         };
         all += usize::from(view.containers().iter().any(|container| is_busy(&container)));
         alike += usize::from(view.containers().iter().any(loses));

@@ -116,6 +116,91 @@ fn a_refused_connect_suspects_the_service_and_its_pods() {
     assert_eq!(suspects[1], Culprit::Pod("uid-cart-1".into()));
 }
 
+/// What is said when one of so many connects a second to a Service is refused, or hangs, for the last minute of five.
+fn partly(one_of: u64, outcome: Outcome, took: u64) -> Vec<Insight> {
+    let (mut network, web) = network();
+    for tenth in 0..3_000 {
+        let at = millis(2_000 + 100 * tenth);
+        if tenth >= 2_400 && tenth % one_of == 0 {
+            network.connects(at, &web, CART, outcome, took);
+        } else {
+            network.connects(at, &web, CART, Outcome::Ok, 1);
+        }
+    }
+    said(network.story())
+}
+
+#[test]
+fn a_part_of_the_connects_that_fails_is_told_although_others_succeed() {
+    let said = partly(5, Outcome::Refused, 1);
+    assert_eq!(opened(&said), ["connect-refused front/web-1/app"]);
+    let insight = only(&said, "connect-refused");
+    assert_eq!(
+        insight.title,
+        "19 % of the connects of front/web-1/app to service shop/cart (10.96.0.7:80) are refused"
+    );
+    assert_eq!(
+        insight.cause,
+        "of the 1 ready endpoint behind service shop/cart some answer and some do not"
+    );
+    let learned = "19 % of the connects since then, 0.0 % before: ";
+    assert!(
+        insight
+            .evidence
+            .iter()
+            .any(|evidence| evidence.says.starts_with(learned)),
+        "{:?}",
+        insight.evidence
+    );
+    assert_eq!(
+        opened(&partly(5, Outcome::TimedOut, 5_000)),
+        ["connect-timeout front/web-1/app"]
+    );
+    assert_eq!(opened(&partly(500, Outcome::Refused, 1)), Vec::<String>::new());
+}
+
+#[test]
+fn resets_of_a_larger_share_of_connections_are_said() {
+    let (mut network, web) = network();
+    for second in 0..300 {
+        network.counts(secs(2 + second), &web, "tcp.accepts", 20);
+        let resets = if second < 240 { u64::from(second % 10 == 0) } else { 3 };
+        network.counts(secs(2 + second), &web, "tcp.resets_sent", resets);
+    }
+    let said = said(network.story());
+    assert_eq!(opened(&said), ["resets front/web-1/app"]);
+    let title = &only(&said, "resets").title;
+    assert!(
+        title.starts_with("front/web-1/app resets ") && title.ends_with(" % of its connections"),
+        "{title}"
+    );
+}
+
+#[test]
+fn a_container_that_is_started_again_is_judged_by_what_was_usual_before() {
+    let (mut network, web) = network();
+    let again = web.clone().id("again").restarts(1).running(secs(180));
+    network.push(pod_state(secs(180), &again));
+    for second in 0..240 {
+        let run = if second < 178 { &web } else { &again };
+        network.counts(secs(2 + second), run, "dns.responses:NOERROR", 20);
+        network.counts(
+            secs(2 + second),
+            run,
+            "dns.responses:SERVFAIL",
+            u64::from(second >= 182 && second % 2 == 0),
+        );
+    }
+    let said = said(network.story());
+    assert_eq!(opened(&said), ["dns-failing front/web-1/app"]);
+    let learned = " before: ";
+    let evidence = &only(&said, "dns-failing").evidence;
+    assert!(
+        evidence.iter().any(|evidence| evidence.says.contains(learned)),
+        "{evidence:?}"
+    );
+}
+
 /// What is said of connects that took so long for three minutes and then so long for one.
 fn slowed(before: u64, after: u64) -> Vec<(String, Severity)> {
     let (mut network, web) = network();
