@@ -95,6 +95,7 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, slowest: Slowest,
         );
     }
     if let [only] = &peers.into_iter().collect::<Vec<_>>()[..] {
+        insight.cause = format!("{}; it connects to {} only", insight.cause, peers::name(world, only, now));
         insight.suspects = suspects::peer(world, only, now);
         let why = "it is the only one that the container connects to";
         insight.remedies.extend(peers::look(world, only, now, why));
