@@ -127,6 +127,7 @@ mod tests {
     use super::*;
 
     /// Says how full it is, from its third second on.
+    #[derive(Debug)]
     struct Level;
 
     impl Forecaster for Level {
