@@ -23,12 +23,11 @@ pub(super) struct Gaps {
 impl Gaps {
     /// Says what changed.
     pub(super) fn tell(&mut self, cx: &Context, seen: Seen) {
-        let disk = seen.no_kubelet.then(|| {
+        let disk = seen.out_of_sight.then(|| {
             (
                 "disk space of the node and of volumes",
-                "/var/lib/kubelet is not there".to_owned(),
-                "run on the node, or in a pod mount the host's /var/lib/kubelet at its place, with mountPropagation \
-                 HostToContainer",
+                "the node has mounts below /var/lib/kubelet/pods, and none is in sight".to_owned(),
+                "in a pod, mount the host's /var/lib/kubelet at its place, with mountPropagation HostToContainer",
             )
         });
         let remote = (seen.remote > 0).then(|| {
@@ -155,7 +154,7 @@ mod tests {
     #[test]
     fn each_source_has_a_gap_of_its_own() {
         let all = Seen {
-            no_kubelet: true,
+            out_of_sight: true,
             remote: 2,
             refused: 1,
             ..Seen::default()

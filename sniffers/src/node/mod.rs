@@ -156,8 +156,6 @@ impl Slow {
         conntrack::read(&places.proc, node, said);
         disk::read(&places.kubelet, node, eviction, said);
         volumes::read(places, pods, said, &mut seen);
-        let of_pods = containers.iter().any(|container| !container.identity.uid.is_empty());
-        seen.no_kubelet = of_pods && !places.kubelet.is_dir();
         self.descriptors.read(places, &containers, said, &mut seen);
         seen
     }
@@ -166,8 +164,8 @@ impl Slow {
 /// What of a round could not be read.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Seen {
-    /// There are pods, and the kubelet's folder is not in sight.
-    no_kubelet: bool,
+    /// The node has mounts of pods, and none of them is in sight.
+    out_of_sight: bool,
     /// Volumes on file systems of servers.
     remote: usize,
     /// Volumes beyond the bounds.

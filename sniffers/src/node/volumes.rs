@@ -42,6 +42,11 @@ pub(super) fn read(places: &Places, pods: &PidMap, said: &mut Said, seen: &mut S
     let Ok(table) = fs::read_to_string(places.proc.join("thread-self/mountinfo")) else {
         return;
     };
+    let pods_folder = places.kubelet.join("pods");
+    seen.out_of_sight = !has_mounts(&table, &pods_folder) && {
+        let of_the_node = fs::read_to_string(places.proc.join("1/mountinfo")).unwrap_or_default();
+        has_mounts(&of_the_node, &pods_folder)
+    };
     let shared = places.kubelet.metadata().map(|metadata| {
         let device = metadata.dev();
         format!("{}:{}", major(device), minor(device))
@@ -66,6 +71,11 @@ pub(super) fn read(places: &Places, pods: &PidMap, said: &mut Said, seen: &mut S
             of_this.1 += 1;
         }
     }
+}
+
+/// Whether anything is mounted below this folder: every pod has a token there.
+fn has_mounts(table: &str, pods: &Path) -> bool {
+    table.contains(&format!(" {}/", pods.display()))
 }
 
 /// What users may fill is what they have and what is left to them.
@@ -181,6 +191,34 @@ mod tests {
             ("0:50", "kubernetes.io~empty-dir/c\\040d", "rw", "tmpfs"),
         ]);
         assert_eq!(names(&twice), [("c d".to_owned(), false)]);
+    }
+
+    #[test]
+    fn mounts_that_only_the_first_process_sees_are_out_of_sight() {
+        let root = tempfile::tempdir().unwrap();
+        let mounted = table(&[("0:60", "kubernetes.io~projected/kube-api-access", "rw", "tmpfs")]);
+        let seen = |own: &str, of_the_node: &str| {
+            for (file, text) in [("thread-self", own), ("1", of_the_node)] {
+                let folder = root.path().join(file);
+                fs::create_dir_all(&folder).unwrap();
+                fs::write(folder.join("mountinfo"), text).unwrap();
+            }
+            let places = Places {
+                proc: root.path().to_owned(),
+                cgroup: "/nonexistent".into(),
+                kubelet: "/var/lib/kubelet".into(),
+            };
+            let roots = pidmap::Roots {
+                proc: "/nonexistent".into(),
+                cgroup: "/nonexistent".into(),
+            };
+            let (mut said, mut seen) = (Said::new(correlator::Timestamp::from_secs(1)), Seen::default());
+            read(&places, &PidMap::new(roots, 0), &mut said, &mut seen);
+            seen.out_of_sight
+        };
+        assert!(seen("", &mounted));
+        assert!(!seen(&mounted, &mounted));
+        assert!(!seen("", ""), "a machine without a kubelet");
     }
 
     #[test]
