@@ -39,23 +39,18 @@ struct Volume {
 /// Says how full each volume is.
 pub(super) fn read(places: &Places, pods: &PidMap, said: &mut Said, seen: &mut Seen) {
     // Of this thread: a container may have a mount table of its own, and so may a thread.
-    let Ok(table) = fs::read_to_string(places.proc.join("thread-self/mountinfo")) else {
+    let Some(table) = mounts(&places.proc, "thread-self") else {
         return;
     };
     let pods_folder = places.kubelet.join("pods");
     seen.out_of_sight = !has_mounts(&table, &pods_folder) && {
-        let of_the_node = fs::read_to_string(places.proc.join("1/mountinfo")).unwrap_or_default();
-        has_mounts(&of_the_node, &pods_folder)
+        mounts(&places.proc, "1").is_some_and(|of_the_node| has_mounts(&of_the_node, &pods_folder))
     };
     let shared = places.kubelet.metadata().map(|metadata| {
         let device = metadata.dev();
         format!("{}:{}", major(device), minor(device))
     });
-    let volumes = parse(
-        &table,
-        &places.kubelet.join("pods"),
-        shared.as_deref().unwrap_or_default(),
-    );
+    let volumes = parse(&table, &pods_folder, shared.as_deref().unwrap_or_default());
     let (mut told, mut of_this) = (0, (String::new(), 0));
     for ((uid, name), volume) in volumes {
         if of_this.0 != uid {
@@ -71,6 +66,12 @@ pub(super) fn read(places: &Places, pods: &PidMap, said: &mut Said, seen: &mut S
             of_this.1 += 1;
         }
     }
+}
+
+/// The mount table of a process; one path in it that is no UTF-8 does not hide the others.
+fn mounts(proc: &Path, of: &str) -> Option<String> {
+    let bytes = fs::read(proc.join(of).join("mountinfo")).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Whether anything is mounted below this folder: every pod has a token there.
@@ -201,7 +202,8 @@ mod tests {
             for (file, text) in [("thread-self", own), ("1", of_the_node)] {
                 let folder = root.path().join(file);
                 fs::create_dir_all(&folder).unwrap();
-                fs::write(folder.join("mountinfo"), text).unwrap();
+                let not_utf8 = b"36 35 0:1 / /mnt/\xff rw - tmpfs tmpfs rw\n";
+                fs::write(folder.join("mountinfo"), [not_utf8, text.as_bytes()].concat()).unwrap();
             }
             let places = Places {
                 proc: root.path().to_owned(),
