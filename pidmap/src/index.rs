@@ -127,6 +127,11 @@ impl Index {
         self.hot.iter().map(|entry| *entry.key()).collect()
     }
 
+    /// What the entries weigh, bytes; evictions under way may not be counted yet.
+    pub(crate) fn weight(&self) -> u64 {
+        self.budget.weighted_size()
+    }
+
     /// How many entries there are.
     pub(crate) fn len(&self) -> usize {
         self.hot.len()

@@ -72,6 +72,8 @@ pub struct Stats {
     pub unwatched: usize,
     /// Cgroups held: alive, exited less than five minutes ago, and ids never found.
     pub entries: usize,
+    /// What these entries weigh against the budget, bytes.
+    pub bytes: u64,
     /// Processes held for records that have only a pid.
     pub pids: usize,
     /// Processes that could not be held, as there were too many.
@@ -165,6 +167,7 @@ impl PidMap {
             overflows: self.counts.overflows.load(Ordering::Relaxed),
             unwatched: self.counts.unwatched.load(Ordering::Relaxed),
             entries: self.index.len(),
+            bytes: self.index.weight(),
             pids: self.pids.len(),
             pids_refused: self.pids.refused(),
         }
