@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
-use aya::maps::{MapData, PerCpuArray, RingBuf};
+use aya::maps::{Map, MapData, PerCpuArray, RingBuf};
 use aya::programs::{BtfTracePoint, ProgramError};
 use aya::{Btf, Ebpf, EbpfLoader};
 use nix::time::{ClockId, clock_gettime};
@@ -18,6 +18,8 @@ use crate::probe::{Hook, Probe, Program, Reader};
 use crate::record::{BadRecord, Sighting};
 use crate::table::{Table, TableReader, monotonic_ns};
 
+/// Bytes that the ring puts before each record (`BPF_RINGBUF_HDR_SZ`, kernel/bpf/ringbuf.c).
+const RECORD_HEAD: u64 = 8;
 /// Walks over open files rest this many times as long as they take.
 const WALK_SHARE: u32 = 500;
 
@@ -37,6 +39,9 @@ pub struct Loaded {
     probe: &'static Probe,
     ebpf: Ebpf,
     ring: Option<RingBuf<MapData>>,
+    /// Bytes of the ring, and the most of them that one `drain` took since that was last asked.
+    ring_len: u64,
+    ring_peak: u64,
     lost: PerCpuArray<MapData, u64>,
     lost_told: Vec<u64>,
     tables: Vec<TableReader>,
@@ -87,10 +92,7 @@ impl Kernel {
             attach(&mut ebpf, probe, program, &self.btf)?;
         }
         // Maps are taken last: one that is dropped before the programs are loaded leaves them with a closed descriptor.
-        let ring = match ebpf.take_map("records") {
-            Some(map) => Some(RingBuf::try_from(map).map_err(|source| map_error(probe, "records", source))?),
-            None => None,
-        };
+        let (ring, ring_len) = open_ring(&mut ebpf, probe)?;
         let lost = ebpf.take_map("lost").ok_or(LoadError::Missing {
             probe: name,
             part: "lost",
@@ -101,6 +103,8 @@ impl Kernel {
             probe,
             ebpf,
             ring,
+            ring_len,
+            ring_peak: 0,
             lost: PerCpuArray::try_from(lost).map_err(|source| map_error(probe, "lost", source))?,
             lost_told: vec![0; probe.losses.len()],
             tables,
@@ -112,6 +116,19 @@ impl Kernel {
         loaded.walk_if_due()?;
         Ok(loaded)
     }
+}
+
+/// The ring of a probe that sends records, and its size in bytes.
+fn open_ring(ebpf: &mut Ebpf, probe: &Probe) -> Result<(Option<RingBuf<MapData>>, u64), LoadError> {
+    let failed = |source| map_error(probe, "records", source);
+    let Some(map) = ebpf.take_map("records") else {
+        return Ok((None, 0));
+    };
+    let len = match &map {
+        Map::RingBuf(map) => map.info().map_err(failed)?.max_entries(),
+        _ => 0,
+    };
+    Ok((Some(RingBuf::try_from(map).map_err(failed)?), len.into()))
 }
 
 fn open_tables(ebpf: &mut Ebpf, probe: &'static Probe) -> Result<Vec<TableReader>, LoadError> {
@@ -175,16 +192,34 @@ impl Loaded {
     pub fn drain(&mut self, most: usize, mut see: impl FnMut(Sighting)) -> usize {
         let Some(ring) = &mut self.ring else { return 0 };
         let mut taken = 0;
+        let mut bytes = 0;
         while taken < most
             && let Some(record) = ring.next()
         {
             taken += 1;
+            bytes += (record.len() as u64).next_multiple_of(8) + RECORD_HEAD;
             match &mut self.reader {
                 Some(reader) => count_bad(&mut self.bad, reader.read(&record, &mut see)),
                 None => believe(self.probe, &mut self.bad, &record, &mut see),
             }
         }
+        self.ring_peak = self.ring_peak.max(bytes);
         taken
+    }
+
+    /// The largest part of the ring that one [`Loaded::drain`] emptied since this was last asked, 0 to 1. A reader that comes
+    /// every 10 ms loses nothing as long as this stays below 1.
+    pub fn take_ring_peak(&mut self) -> Option<f64> {
+        let peak = std::mem::take(&mut self.ring_peak);
+        (self.ring_len > 0).then(|| (peak as f64 / self.ring_len as f64).min(1.0))
+    }
+
+    /// Time spent in its programs since they were loaded. Zero unless the kernel keeps statistics, which it does where
+    /// `kernel.bpf_stats_enabled` is 1.
+    #[must_use]
+    pub fn run_time(&self) -> Duration {
+        let infos = self.ebpf.programs().filter_map(|(_, program)| program.info().ok());
+        infos.map(|info| info.run_time()).sum()
     }
 
     /// Runs the probe's iterators once and hands over what they say. Takes about 0.5 us a process.
