@@ -4,6 +4,7 @@
 pub mod cgroup;
 pub mod clock;
 pub mod ebpf;
+pub mod health;
 pub mod k8s;
 pub mod manager;
 mod meminfo;
@@ -12,5 +13,6 @@ pub mod recording;
 pub mod replay;
 pub mod sniffer;
 
+pub use health::Health;
 pub use manager::Manager;
 pub use sniffer::{Context, EventSender, SniffError, Sniffer};

@@ -70,6 +70,8 @@ impl Manager {
 
 async fn keep_running(mut sniffer: Box<dyn Sniffer>, cx: Context, back_off: BreakerConfig) {
     let mut breaker = Breaker::new(back_off);
+    let name = sniffer.name();
+    cx.events.health().breaker(name, breaker.state());
     loop {
         let (why, fix, final_word) = match AssertUnwindSafe(sniffer.run(&cx)).catch_unwind().await {
             Ok(Ok(())) => return,
@@ -92,12 +94,14 @@ async fn keep_running(mut sniffer: Box<dyn Sniffer>, cx: Context, back_off: Brea
             return;
         }
         breaker.failed(clock::now());
+        cx.events.health().breaker(name, breaker.state());
         while !breaker.allows(clock::now()) {
             tokio::select! {
                 () = cx.stop.cancelled() => return,
                 () = tokio::time::sleep(pause(&breaker)) => {}
             }
         }
+        cx.events.health().breaker(name, breaker.state());
     }
 }
 

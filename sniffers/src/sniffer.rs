@@ -11,6 +11,8 @@ use pidmap::PidMap;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::health::Health;
+
 /// A source of events.
 #[async_trait]
 pub trait Sniffer: Send {
@@ -64,6 +66,7 @@ const ROOM: usize = 1_024;
 pub struct EventSender {
     queue: mpsc::Sender<Event>,
     dropped: Arc<AtomicU64>,
+    health: Health,
 }
 
 impl EventSender {
@@ -71,8 +74,12 @@ impl EventSender {
     #[must_use]
     pub fn bounded(capacity: usize) -> (Self, mpsc::Receiver<Event>) {
         let (queue, receiver) = mpsc::channel(capacity);
-        let dropped = Arc::default();
-        (Self { queue, dropped }, receiver)
+        let sender = Self {
+            queue,
+            dropped: Arc::default(),
+            health: Health::default(),
+        };
+        (sender, receiver)
     }
 
     /// Hands an event to the engine, or counts it as dropped when the queue is full.
@@ -92,6 +99,12 @@ impl EventSender {
         }
     }
 
+    /// How the sniffers that send here fare.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
     /// How many events were dropped since this was last asked.
     #[must_use]
     pub fn take_dropped(&self) -> u64 {
@@ -105,6 +118,7 @@ impl EventSender {
 
     /// Says that a source watches: at its start, and when its gap is closed.
     pub fn sighted(&self, at: Timestamp, source: &str) {
+        self.health.sighted(source);
         self.sight(at, Fact::Sighted { source: source.into() });
     }
 

@@ -76,10 +76,12 @@ impl EbpfSniffer {
     fn tell(&mut self, cx: &Context, loading: &Loading) {
         for (probe, error) in &loading.failed {
             self.blind.insert(probe.name);
+            tell_health(cx, probe, false);
             cx.events.blind(clock::now(), gap(probe, error));
         }
         for loaded in &loading.loaded {
             let probe = loaded.probe();
+            tell_health(cx, probe, true);
             if self.blind.remove(probe.name) {
                 cx.events.sighted(clock::now(), &source(probe));
             }
@@ -162,6 +164,18 @@ fn broken(error: &tokio::task::JoinError) -> SniffError {
         why: format!("the thread that reads the probes: {error}"),
         fix: "report this with the log".to_owned(),
     }
+}
+
+fn tell_health(cx: &Context, probe: &Probe, attached: bool) {
+    let kind = |hook: String| hook.split('/').next().unwrap_or_default().to_owned();
+    cx.events.health().probe(probe.name, |state| {
+        state.kinds = probe
+            .programs
+            .iter()
+            .map(|program| kind(program.hook.to_string()))
+            .collect();
+        state.attached = attached;
+    });
 }
 
 /// The name of a probe in gaps and losses.

@@ -75,6 +75,7 @@ pub(super) fn watch(cx: &Context, loaded: Vec<Loaded>, sample_hz: NonZeroU32) {
             if telling {
                 read_tables(cx, &mut pods, probe, &anchor);
                 tell_losses(cx, &mut probe.loaded);
+                tell_health(cx, &mut probe.loaded);
             }
         }
     }
@@ -82,6 +83,11 @@ pub(super) fn watch(cx: &Context, loaded: Vec<Loaded>, sample_hz: NonZeroU32) {
         drain(cx, &mut pods, &mut probe.loaded, &anchor);
         read_tables(cx, &mut pods, probe, &anchor);
         tell_losses(cx, &mut probe.loaded);
+    }
+    for probe in probes {
+        let name = probe.loaded.probe().name;
+        drop(probe);
+        cx.events.health().probe(name, |state| state.attached = false);
     }
     tracing::info!("The kernel is no longer watched.");
 }
@@ -137,6 +143,14 @@ fn tell_sight(cx: &Context, probe: &mut Watched, error: Option<LoadError>) {
         }
         _ => {}
     }
+}
+
+fn tell_health(cx: &Context, loaded: &mut Loaded) {
+    let (run_time, ring_used) = (loaded.run_time(), loaded.take_ring_peak());
+    cx.events.health().probe(loaded.probe().name, |state| {
+        state.run_time = run_time;
+        state.ring_used = ring_used;
+    });
 }
 
 fn tell_losses(cx: &Context, loaded: &mut Loaded) {

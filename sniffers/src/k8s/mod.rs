@@ -110,8 +110,9 @@ impl KubeSniffer {
     /// Starts the watches: at once, or when this instance is elected.
     async fn start(&self, connected: &Connected, cx: &Context) -> JoinSet<()> {
         let Some(lease) = &self.config.elect else {
+            let tasks = self.spawn(&connected.steady.client(None), cx);
             cx.events.sighted(clock::now(), self.name());
-            return self.spawn(&connected.steady.client(None), cx);
+            return tasks;
         };
         let client = connected.steady.client_for_election();
         let what = self.watches().into();
@@ -136,6 +137,7 @@ impl KubeSniffer {
             tasks: JoinSet::new(),
         };
         watches.within(Pods::new(cx.clone(), roster.clone()), on_node);
+        cx.events.health().lists(Nodes::WATCHED.source());
         let nodes = watch(
             Api::all(client.clone()),
             this_node,
@@ -187,6 +189,7 @@ impl Watches<'_> {
     {
         let api = self.sniffer.within(self.client);
         let namespace = self.sniffer.config.namespace.clone();
+        self.cx.events.health().lists(R::WATCHED.source());
         self.tasks.spawn(watch(api, fields, reader, self.cx.clone(), namespace));
     }
 }

@@ -79,6 +79,7 @@ pub(super) async fn watch<R: Reader>(
         listing: Listing::default(),
         sight: Sight::new(Instant::now()),
         backoff: DefaultBackoff::default(),
+        listed: false,
         pause: None,
     };
     loop {
@@ -125,6 +126,8 @@ struct Watch<R> {
     listing: Listing,
     sight: Sight,
     backoff: DefaultBackoff,
+    /// The first list is complete.
+    listed: bool,
     /// Nothing is asked before this.
     pause: Option<Instant>,
 }
@@ -219,6 +222,10 @@ impl<R: Reader> Watch<R> {
 
     fn works(&mut self) {
         self.backoff.reset();
+        if !self.listed {
+            self.listed = true;
+            self.cx.events.health().listed(&R::WATCHED.source());
+        }
         if self.sight.works() {
             self.say_sighted();
         }
@@ -231,6 +238,7 @@ impl<R: Reader> Watch<R> {
             why = &*gap.why,
             "A Kubernetes resource is not watched."
         );
+        self.cx.events.health().listed(&gap.source);
         self.cx.events.blind(clock::now(), gap);
     }
 

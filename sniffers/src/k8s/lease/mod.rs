@@ -100,6 +100,7 @@ impl Elector {
                 Ok(Ok(Tried::Holds)) => return self.take_office(),
                 Ok(Ok(Tried::HeldBy(holder))) => {
                     let why = format!("{holder} holds the Lease {} and watches in its place", self.lease);
+                    self.cx.events.health().stands_by();
                     self.say_blind(&why, "nothing is to be done: this one takes over when that one stops");
                 }
                 Ok(Ok(Tried::Raced)) => {}
