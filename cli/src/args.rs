@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sniffers::k8s::LeaseName;
 
+use crate::http::{Listen, listen};
 use crate::profile;
 
 /// Tells what is wrong with a Kubernetes workload, why, what will happen next, and which kubectl command fixes it.
@@ -21,6 +22,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Watch this node and the API server, and say what is wrong
     Sniff(Box<Sniff>),
+    /// Watch this node as a `DaemonSet` does: without output on stdout unless asked, with metrics over HTTP
+    Agent(Box<Agent>),
     /// Say what of tapio works on this machine and with this cluster, and what to do about the rest
     Doctor(Doctor),
     /// Show the manual page of an insight; without an id, the list
@@ -35,9 +38,9 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Sniff {
-    /// How insights are written to stdout
-    #[arg(short, long, value_enum, default_value_t = Output::Human, env = "TAPIO_OUTPUT")]
-    pub(crate) output: Output,
+    /// How insights are written to stdout [default: human; of the agent: not at all]
+    #[arg(short, long, value_enum, env = "TAPIO_OUTPUT")]
+    pub(crate) output: Option<Output>,
 
     /// Read events from a recording instead of this machine
     #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "k8s_only", "ebpf_only", "duration"])]
@@ -108,6 +111,11 @@ pub(crate) struct Sniff {
           conflicts_with_all = ["node", "ebpf_only", "replay"])]
     pub(crate) leader_elect: Option<LeaseName>,
 
+    /// Serve /metrics, /healthz and /readyz over HTTP, such as 127.0.0.1:9464, or :9464 for all addresses
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = listen, env = "TAPIO_LISTEN",
+          conflicts_with_all = ["replay", "k8s_dump"])]
+    pub(crate) listen: Option<Listen>,
+
     /// Stop after this long, such as 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) duration: Option<Duration>,
@@ -128,6 +136,19 @@ pub(crate) struct Sniff {
     /// When to use colour
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
+}
+
+/// Runs until SIGTERM, then says on stderr what was done and exits with 0.
+#[derive(Debug, Args)]
+#[command(
+    mut_arg("listen", |listen| listen.default_value(":9464")),
+    mut_arg("replay", |replay| replay.hide(true).value_parser(watches_only::<PathBuf>)),
+    mut_arg("k8s_dump", |dump| dump.hide(true).value_parser(watches_only::<PathBuf>)),
+    mut_arg("fail_on", |fail_on| fail_on.hide(true).value_parser(watches_only::<Severity>)),
+)]
+pub(crate) struct Agent {
+    #[command(flatten)]
+    pub(crate) sniff: Sniff,
 }
 
 /// Loads and attaches every probe for a moment and asks the API server what may be listed. Exits with 4 when something
@@ -234,6 +255,10 @@ impl From<Severity> for correlator::Severity {
             Severity::Critical => Self::Critical,
         }
     }
+}
+
+fn watches_only<T>(_: &str) -> Result<T, String> {
+    Err("the agent only watches what happens now; `tapio sniff` has this flag".to_owned())
 }
 
 fn batch_size(text: &str) -> Result<usize, String> {

@@ -5,6 +5,8 @@ mod calibration;
 mod doctor;
 mod dump;
 mod explain;
+mod http;
+mod metrics;
 mod notices;
 mod output;
 mod privileges;
@@ -20,7 +22,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, Output};
 
 /// What is logged unless `TAPIO_LOG` says otherwise. The Kubernetes client calls an error, each time, what tapio
 /// recovers from or says once.
@@ -30,7 +32,8 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     start_log();
     let done = match arguments.command {
-        Command::Sniff(sniff) => sniff::run(&sniff),
+        Command::Sniff(sniff) => sniff::run(&sniff, Some(sniff.output.unwrap_or(Output::Human))),
+        Command::Agent(agent) => sniff::run(&agent.sniff, agent.sniff.output),
         Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Explain { id } => explain::run(id.as_deref()),
         Command::Version => explain::version(),

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use correlator::{Fact, Stats};
@@ -37,6 +38,11 @@ impl Notices {
             .map(|sniffer| (sniffer.name(), sniffer.watches()))
             .collect();
         eprintln!("Monitoring. Press Ctrl-C to stop.");
+    }
+
+    /// Where metrics are served.
+    pub(crate) fn serving(&self, address: SocketAddr) {
+        eprintln!("{} http: metrics on http://{address}/metrics", self.glyphs.good);
     }
 
     /// What a recording holds.

@@ -1,17 +1,14 @@
 //! How insights reach the user. stdout carries insights and metrics, nothing else.
 
-mod exposition;
-mod forecasts;
 pub(crate) mod glyphs;
 mod human;
-mod metrics;
-mod owner;
 mod prometheus;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::time::Duration;
 
-use correlator::{Body, Engine, Event, Fact, Insight};
+use correlator::{Body, Engine, Event, Fact, Insight, Timestamp};
 use serde_json::json;
 
 use crate::args::{Color, Output};
@@ -23,6 +20,9 @@ pub(crate) trait Writer {
 
     /// Writes an insight.
     fn insight(&mut self, insight: &Insight) -> io::Result<()>;
+
+    /// Time moved on, which took the engine so long.
+    fn tick(&mut self, _engine: &Engine, _now: Timestamp, _took: Duration) {}
 
     /// Writes what is written once, at the end.
     fn finish(&mut self, _engine: &Engine) -> io::Result<()> {

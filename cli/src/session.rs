@@ -1,6 +1,7 @@
 //! One run, live or replayed: events and ticks go to the engine in order, what it says goes to the user.
 
 use std::io;
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use correlator::{Calibration, Engine, Event, Forecaster, Insight, Severity, Stats, Status, Timestamp};
@@ -13,7 +14,7 @@ use crate::scope::Scope;
 /// The engine with its ends connected.
 pub(crate) struct Session {
     engine: Engine,
-    writer: Box<dyn Writer>,
+    writers: Vec<Box<dyn Writer>>,
     scope: Scope,
     recorder: Option<RecorderThread>,
     keeper: Option<Keeper>,
@@ -26,7 +27,6 @@ impl Session {
         batch_size: usize,
         forecaster: Box<dyn Forecaster>,
         calibration: Calibration,
-        writer: Box<dyn Writer>,
         scope: Scope,
     ) -> Self {
         let engine = Engine::new(insights::all(), batch_size)
@@ -34,7 +34,7 @@ impl Session {
             .calibrated(calibration);
         Self {
             engine,
-            writer,
+            writers: Vec::new(),
             scope,
             recorder: None,
             keeper: None,
@@ -48,6 +48,11 @@ impl Session {
         self.keeper = Some(keeper);
     }
 
+    /// Shows to this writer too what is seen and said from now on.
+    pub(crate) fn show(&mut self, writer: Box<dyn Writer>) {
+        self.writers.push(writer);
+    }
+
     /// Writes everything from now on to a recording too.
     pub(crate) fn record(&mut self, recorder: RecorderThread) {
         self.recorder = Some(recorder);
@@ -58,7 +63,9 @@ impl Session {
         if let Some(recorder) = &self.recorder {
             recorder.event(&event);
         }
-        self.writer.event(&event);
+        for writer in &mut self.writers {
+            writer.event(&event);
+        }
         self.engine.push(event);
     }
 
@@ -67,11 +74,16 @@ impl Session {
         if let Some(recorder) = &self.recorder {
             recorder.tick(now);
         }
+        let began = Instant::now();
         for insight in self.engine.advance(now) {
             self.say(insight);
         }
         if let Some(keeper) = &mut self.keeper {
             keeper.tick(self.engine.calibration(), now);
+        }
+        let took = began.elapsed();
+        for writer in &mut self.writers {
+            writer.tick(&self.engine, now, took);
         }
     }
 
@@ -84,7 +96,8 @@ impl Session {
         }
         self.scope.fit(&mut insight);
         if self.failed.is_none() {
-            self.failed = self.writer.insight(&insight).err();
+            let mut writers = self.writers.iter_mut();
+            self.failed = writers.find_map(|writer| writer.insight(&insight).err());
         }
     }
 
@@ -105,7 +118,8 @@ impl Session {
         }
         self.engine.close();
         if self.failed.is_none() {
-            self.failed = self.writer.finish(&self.engine).err();
+            let mut writers = self.writers.iter_mut();
+            self.failed = writers.find_map(|writer| writer.finish(&self.engine).err());
         }
         if let Some(keeper) = &self.keeper {
             keeper.save(self.engine.calibration())?;

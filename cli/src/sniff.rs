@@ -1,7 +1,10 @@
 //! `tapio sniff`: live from this machine, or from a recording or dump.
 
+use std::io;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -11,11 +14,15 @@ use sniffers::replay::{Sink, replay};
 use sniffers::{Context, EventSender, Manager, Sniffer, clock};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::Sniff;
+use crate::args::{Output, Sniff};
 use crate::calibration::{self, Keeper};
 use crate::dump;
+use crate::http::board::Board;
+use crate::http::{self, Exporter};
+use crate::metrics::Vitals;
 use crate::notices::Notices;
 use crate::output;
 use crate::scope::Scope;
@@ -33,8 +40,8 @@ const FINDINGS: u8 = 3;
 /// Exit code after a second Ctrl-C.
 const INTERRUPTED: i32 = 130;
 
-/// Runs it.
-pub(crate) fn run(sniff: &Sniff) -> Result<ExitCode> {
+/// Runs it; without an output, insights are not written to stdout.
+pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
     let scope = Scope {
         namespace: sniff.namespace.clone(),
         context: sniff.context.clone(),
@@ -43,10 +50,12 @@ pub(crate) fn run(sniff: &Sniff) -> Result<ExitCode> {
     let (model, path) = (forecaster.name(), sniff.calibration.as_deref());
     let calibration = path.map(|path| calibration::load(path, &model)).transpose()?;
     let calibration = calibration.flatten().unwrap_or_default();
-    let writer = output::writer(sniff.output, sniff.color);
-    let mut session = Session::new(sniff.batch_size, forecaster, calibration, writer, scope);
+    let mut session = Session::new(sniff.batch_size, forecaster, calibration, scope);
     if let (true, Some(path)) = (sniff.learn, path) {
         session.keep(Keeper::new(path, model.clone())?);
+    }
+    if let Some(output) = output {
+        session.show(output::writer(output, sniff.color));
     }
     let (stats, worst) = match (&sniff.replay, &sniff.k8s_dump) {
         (Some(path), _) => replayed(path, session)?,
@@ -95,6 +104,7 @@ impl Sink for Replayed {
 }
 
 fn live(sniff: &Sniff, model: String, mut session: Session) -> Result<(Stats, Option<Severity>)> {
+    let listener = sniff.listen.map(http::bind).transpose()?;
     // The file is made with all privileges and written without.
     let recorder = sniff.record.as_deref().map(recorder).transpose()?;
     let sniffers = sources::of(sniff)?;
@@ -111,7 +121,7 @@ fn live(sniff: &Sniff, model: String, mut session: Session) -> Result<(Stats, Op
         .build();
     runtime
         .context("starting the runtime")?
-        .block_on(watch(sniff, sniffers, session))
+        .block_on(watch(sniff, sniffers, session, listener))
 }
 
 fn recorder(path: &Path) -> Result<Recorder> {
@@ -131,6 +141,7 @@ async fn watch(
     sniff: &Sniff,
     sniffers: Vec<Box<dyn Sniffer>>,
     mut session: Session,
+    listener: Option<TcpListener>,
 ) -> Result<(Stats, Option<Severity>)> {
     let (events, mut queue) = EventSender::bounded(QUEUE);
     let cx = Context {
@@ -141,6 +152,8 @@ async fn watch(
     let watching = (!sniff.k8s_only).then(|| sources::keep_up_to_date(&cx.pods));
     let mut notices = Notices::new();
     notices.start(&sniffers);
+    let server = listener.map(|listener| serve(listener, &cx, &sniffers, &mut session));
+    let server = server.transpose()?;
     let needs_all = sniff.ebpf_only || sniff.k8s_only;
     let mut manager = Manager::start(sniffers, &cx);
     let ended = tokio::select! {
@@ -155,10 +168,33 @@ async fn watch(
     drain(&cx, &mut queue, &mut session, &mut notices);
     session.tick(clock::now());
     let done = session.finish();
+    if let Some(server) = server {
+        server.await.context("serving HTTP")?.context("serving HTTP")?;
+    }
     match ended {
         Ended::NothingToWatch => bail!("there is nothing left to watch; mend one of the above, or replay a recording"),
         Ended::Asked | Ended::Broken => done,
     }
+}
+
+/// Serves what the session sees over HTTP until the sniffers are told to stop.
+fn serve(
+    listener: TcpListener,
+    cx: &Context,
+    sniffers: &[Box<dyn Sniffer>],
+    session: &mut Session,
+) -> Result<JoinHandle<io::Result<()>>> {
+    let address = listener.local_addr().context("the address of the HTTP socket")?;
+    Notices::new().serving(address);
+    let board = Arc::new(Board::new());
+    let vitals = Vitals {
+        health: cx.events.health().clone(),
+        pods: Arc::clone(&cx.pods),
+        started: clock::now(),
+    };
+    let names = sniffers.iter().map(|sniffer| sniffer.name());
+    session.show(Box::new(Exporter::new(Arc::clone(&board), vitals, names)));
+    Ok(tokio::spawn(http::serve(listener, board, cx.stop.clone())))
 }
 
 /// Why a live run ended.

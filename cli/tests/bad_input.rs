@@ -57,6 +57,9 @@ fn unknown_flags_and_values_are_usage_errors() {
             &["sniff", "--fail-on", "bad"],
             "possible values: info, warning, critical",
         ),
+        (&["sniff", "--listen", "9464"], "such as 127.0.0.1:9464"),
+        (&["sniff", "--listen", ":9464", "--replay", "x"], "cannot be used with"),
+        (&["agent", "--replay", "x"], "`tapio sniff` has this flag"),
         (&["snif"], "sniff"),
     ] {
         refuses(arguments, 2, part);
@@ -92,6 +95,20 @@ fn a_recording_of_the_future_is_refused() {
     let future = folder.path().join("future");
     rewrite(&now, &future);
     refuses(&["sniff", "--replay", future.to_str().unwrap()], 1, "newer");
+}
+
+#[test]
+fn a_port_that_cannot_be_had_is_named_with_what_to_do() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let agent = ["agent", "--k8s-only", "--listen"];
+    refuses(
+        &[&agent[..], &[address.as_str()]].concat(),
+        1,
+        "another program has this port",
+    );
+    let absent = [&agent[..], &["192.0.2.1:9464"]].concat();
+    refuses(&absent, 1, "this machine has no such address");
 }
 
 /// Copies a recording with its block version raised and the block header's checksum mended.

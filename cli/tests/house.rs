@@ -2,8 +2,14 @@
 //! and that generated documents are current (`TAPIO_UPDATE_GOLDEN=1` rewrites them).
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "../src/metrics/catalogue.rs"]
+mod catalogue;
+
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use catalogue::{Bounds, FED, Kind, OWN, SPANNED, Unit};
 
 const CRATES: [&str; 7] = [
     "correlator",
@@ -197,6 +203,110 @@ fn the_probes_in_the_docs_are_current() {
         ]);
     }
     current("docs/probes.md", &text);
+}
+
+/// A row of the table of metrics.
+#[derive(Default)]
+struct Row {
+    kind: &'static str,
+    unit: &'static str,
+    labels: Vec<String>,
+    sources: Vec<String>,
+    help: String,
+}
+
+/// What the name of a metric says it is measured in.
+fn unit(name: &str) -> &'static str {
+    let units = [("seconds", "s"), ("bytes", "B"), ("ratio", "0 to 1")];
+    let found = units.iter().find(|(word, _)| name.split('_').any(|part| part == *word));
+    found.map_or("", |(_, unit)| unit)
+}
+
+fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram(Bounds::Latency | Bounds::Log2 { .. }) => "histogram",
+        Kind::Info => "info",
+    }
+}
+
+fn full(name: &str, kind: Kind) -> String {
+    match kind {
+        Kind::Counter => format!("{name}_total"),
+        Kind::Info => format!("{name}_info"),
+        Kind::Gauge | Kind::Histogram(_) => name.to_owned(),
+    }
+}
+
+/// The rows of what containers feed, by name.
+fn metrics_of_containers() -> BTreeMap<String, Row> {
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    let mut add = |name: &str, of: Kind, labels: Vec<String>, source: String, help: &str| {
+        let row = rows.entry(full(&format!("tapio_{name}"), of)).or_default();
+        (row.kind, row.unit, row.help) = (kind(of), unit(name), help.to_owned());
+        row.labels.extend(labels);
+        row.sources.push(source);
+    };
+    for fed in FED {
+        assert!(fed.unit == Unit::Base || unit(fed.metric) == "s", "{}", fed.metric);
+        let given = fed.labels.iter().map(|label| (*label).to_owned());
+        let fixed = fed.fixed.iter().map(|(label, _)| (*label).to_owned());
+        let source = format!("{} `{}`", fed.source, fed.signal);
+        add(fed.metric, fed.kind, given.chain(fixed).collect(), source, fed.help);
+    }
+    for span in SPANNED {
+        let source = format!("{} `{}`", span.source, span.signal);
+        let fixed = span.fixed.iter().map(|(label, _)| (*label).to_owned());
+        let by = fixed.chain(["outcome".to_owned()]).collect();
+        add(span.total, Kind::Counter, by, source.clone(), span.total_help);
+        let latency = Kind::Histogram(Bounds::Latency);
+        add(span.latency, latency, Vec::new(), source, span.latency_help);
+    }
+    rows
+}
+
+fn metrics_of_tapio() -> BTreeMap<String, Row> {
+    let row = |own: &catalogue::Own| Row {
+        kind: kind(own.kind),
+        unit: unit(own.name),
+        labels: own.labels.iter().map(|label| (*label).to_owned()).collect(),
+        sources: vec![own.source.to_owned()],
+        help: own.help.to_owned(),
+    };
+    OWN.iter().map(|own| (full(own.name, own.kind), row(own))).collect()
+}
+
+fn table(text: &mut String, rows: BTreeMap<String, Row>) {
+    text.push_str("| name | type | unit | labels | source | meaning |\n|---|---|---|---|---|---|\n");
+    for (name, mut row) in rows {
+        let mut once = Vec::new();
+        row.labels.retain(|label| {
+            !once.contains(label) && {
+                once.push(label.clone());
+                true
+            }
+        });
+        let (labels, sources) = (row.labels.join(", "), row.sources.join(", "));
+        text.extend([
+            "| `", &name, "` | ", row.kind, " | ", row.unit, " | ", &labels, " | ", &sources, " | ", &row.help, " |\n",
+        ]);
+    }
+}
+
+#[test]
+fn the_metrics_in_the_docs_are_current() {
+    let mut text = String::from(
+        "<!-- Generated from cli/src/metrics/catalogue.rs by `TAPIO_UPDATE_GOLDEN=1 cargo test -p tapio --test house`. -->\n\n",
+    );
+    text.push_str(&fs::read_to_string(root().join("cli/src/metrics/manual.md")).unwrap());
+    text.push_str("\n## Containers\n\nThese have the labels `namespace`, `pod`, `container` and `node` too.\n\n");
+    table(&mut text, metrics_of_containers());
+    text.push_str(
+        "\n## Insights and tapio itself\n\nThose of a source that is `live` are there in a live run only.\n\n",
+    );
+    table(&mut text, metrics_of_tapio());
+    current("docs/metrics.md", &text);
 }
 
 /// Compares a generated document with what it should be, or writes it.

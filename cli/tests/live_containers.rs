@@ -182,7 +182,7 @@ fn tapio_ties_what_real_containers_do_to_them_however_short_they_live() {
     assert_eq!(insights.filter(of_kill).count(), 1, "{said}");
 
     let value = |metric: &str, pod: &str, id: &str| {
-        let start = format!("{metric}{{namespace=\"\",pod=\"{pod}\",container=\"{id}\"");
+        let start = format!("{metric}{{pod=\"{pod}\",container=\"{id}\"");
         let line = metrics.lines().find(|line| line.starts_with(&start)).unwrap_or("0");
         line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()
     };

@@ -97,10 +97,10 @@ fn nobody_with_three_capabilities_watches_and_gives_them_up() {
     let output = tapio.wait_with_output().unwrap();
     let metrics = String::from_utf8(output.stdout).unwrap();
     for sign in [
-        r#"tapio_events_total{signal="memory.rss"}"#,
-        r#"tapio_events_total{signal="memory.usage"}"#,
-        r#"tapio_events_total{signal="tcp.connect"}"#,
-        r#"tapio_events_total{signal="process.exit"}"#,
+        r#"tapio_events_total{source="ebpf",signal="memory.rss"}"#,
+        r#"tapio_events_total{source="cgroup",signal="memory.usage"}"#,
+        r#"tapio_events_total{source="ebpf",signal="tcp.connect"}"#,
+        r#"tapio_events_total{source="ebpf",signal="process.exit"}"#,
     ] {
         assert!(metrics.contains(sign), "no {sign} in {metrics}");
     }

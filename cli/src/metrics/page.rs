@@ -1,234 +1,322 @@
-//! The Prometheus text exposition format 0.0.4: families, series, escaping, and a cap on series.
+//! Writes metrics as text: the Prometheus exposition format 0.0.4, or `OpenMetrics` 1.0.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Upper bounds of latency buckets, seconds: 100 us to 10 s.
-pub(crate) const LATENCY_BOUNDS: [f64; 16] = [
-    1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
-/// Most series of one family; what comes after is counted under `~other`.
-pub(crate) const MAX_SERIES: usize = 10_000;
+use super::catalogue::{Bounds, Kind};
+use super::value::{Cumulative, Value, labels_of};
+
 /// Longest label value, bytes.
 const MAX_VALUE: usize = 256;
 
-/// Label names and values.
-pub(crate) type Labels = Vec<(&'static str, String)>;
+/// Which text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// `text/plain; version=0.0.4`
+    Text,
+    /// `application/openmetrics-text; version=1.0.0`
+    OpenMetrics,
+}
 
-/// A metric with all its series.
+/// A text that metrics are written to, one family after the other.
+pub(crate) struct Page {
+    text: String,
+    format: Format,
+    digits: itoa::Buffer,
+}
+
+/// A metric whose series are being written.
 #[derive(Debug, Clone)]
 pub(crate) struct Family {
-    pub(crate) help: String,
-    pub(crate) kind: &'static str,
-    pub(crate) series: BTreeMap<Labels, Value>,
+    /// Without `_total` or `_info`.
+    name: String,
+    /// The name of its samples; of a histogram that of its buckets.
+    sample: String,
+    kind: Kind,
+    help: String,
+    /// `le="0.0001"} ` and so on, the infinite one last.
+    bounds: Vec<String>,
 }
 
-/// The value of a series.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Value {
-    /// A gauge or a counter.
-    Number(f64),
-    /// A latency histogram over `LATENCY_BOUNDS`.
-    Histogram(Latency),
-    /// A histogram counted in the kernel.
-    Log2(Log2),
-}
-
-/// The powers of two, in nanoseconds, that are shown as bounds of a kernel's histogram: 1 us to 17 s.
-const LOG2_SHOWN: std::ops::RangeInclusive<usize> = 10..=34;
-
-/// Values that the kernel counted into buckets of powers of two nanoseconds.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Log2 {
-    counts: Vec<u64>,
-    sum_ns: u64,
-}
-
-impl Log2 {
-    pub(crate) fn add(&mut self, counts: &[u64], sum_ns: u64) {
-        if self.counts.len() < counts.len() {
-            self.counts.resize(counts.len(), 0);
+impl Family {
+    /// A metric of this name, which carries no `_total` or `_info`.
+    pub(crate) fn new(name: &str, kind: Kind, help: &str) -> Self {
+        let suffix = match kind {
+            Kind::Counter => "_total",
+            Kind::Gauge => "",
+            Kind::Histogram(_) => "_bucket",
+            Kind::Info => "_info",
+        };
+        let bounds = match kind {
+            Kind::Histogram(bounds) => labels_of(bounds).into_iter().chain(["+Inf".to_owned()]).collect(),
+            Kind::Counter | Kind::Gauge | Kind::Info => Vec::new(),
+        };
+        Self {
+            name: name.to_owned(),
+            sample: format!("{name}{suffix}"),
+            kind,
+            help: help.replace('\\', r"\\").replace('\n', r"\n"),
+            bounds: bounds.iter().map(|bound| format!("le=\"{bound}\"}} ")).collect(),
         }
-        for (mine, more) in self.counts.iter_mut().zip(counts) {
-            *mine += more;
-        }
-        self.sum_ns += sum_ns;
     }
 
-    pub(crate) fn merge(&mut self, other: &Self) {
-        self.add(&other.counts, other.sum_ns);
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
     }
 
-    /// Upper bound in seconds and how many values were at most that, for each bound that is shown.
-    fn cumulative(&self) -> Vec<(f64, u64)> {
-        let below = |power: usize| self.counts.iter().take(power).sum();
-        LOG2_SHOWN
-            .map(|power| ((1u64 << power) as f64 * 1e-9, below(power)))
-            .collect()
+    /// The base unit that its name ends in.
+    fn unit(&self) -> Option<&'static str> {
+        let units = ["seconds", "bytes", "ratio"];
+        units
+            .into_iter()
+            .find(|unit| self.name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')))
     }
 }
 
-/// Latencies counted into buckets.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Latency {
-    /// How many were at most the bound and above the one before.
-    counts: [u64; LATENCY_BOUNDS.len()],
-    total: u64,
-    sum: f64,
-}
-
-impl Latency {
-    pub(crate) fn observe(&mut self, seconds: f64) {
-        if let Some(index) = LATENCY_BOUNDS.iter().position(|bound| seconds <= *bound) {
-            self.counts[index] += 1;
+impl Page {
+    /// An empty text with room for so many bytes.
+    pub(crate) fn new(format: Format, room: usize) -> Self {
+        Self {
+            text: String::with_capacity(room),
+            format,
+            digits: itoa::Buffer::new(),
         }
-        self.total += 1;
-        self.sum += seconds;
     }
 
-    pub(crate) fn merge(&mut self, other: &Self) {
-        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
-            *mine += theirs;
+    /// Begins a family.
+    pub(crate) fn head(&mut self, family: &Family) {
+        let (name, help) = (&family.name, &family.help);
+        let (name, kind) = match (self.format, family.kind) {
+            (Format::OpenMetrics, Kind::Counter) => (name, "counter"),
+            (Format::OpenMetrics, Kind::Info) => (name, "info"),
+            (Format::Text, Kind::Counter) => (&family.sample, "counter"),
+            (Format::Text, Kind::Info) => (&family.sample, "gauge"),
+            (_, Kind::Gauge) => (name, "gauge"),
+            (_, Kind::Histogram(_)) => (name, "histogram"),
+        };
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        if let (Format::OpenMetrics, Some(unit)) = (self.format, family.unit()) {
+            let _ = writeln!(self.text, "# UNIT {name} {unit}");
         }
-        self.total += other.total;
-        self.sum += other.sum;
     }
 
-    fn cumulative(&self) -> Vec<(f64, u64)> {
-        let mut below = 0;
-        let counted = LATENCY_BOUNDS.iter().zip(self.counts);
-        counted
-            .map(|(bound, count)| {
-                (*bound, {
-                    below += count;
-                    below
-                })
-            })
-            .collect()
-    }
-}
-
-/// All families as text.
-pub(crate) fn render(families: &BTreeMap<String, Family>) -> String {
-    let mut text = String::new();
-    for (name, family) in families.iter().filter(|(_, family)| !family.series.is_empty()) {
-        let help = family.help.replace('\\', r"\\").replace('\n', r"\n");
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} {}", family.kind);
-        for (labels, value) in &family.series {
-            match value {
-                Value::Number(number) => sample(&mut text, name, labels, None, *number),
-                Value::Histogram(latency) => {
-                    histogram(
-                        &mut text,
-                        name,
-                        labels,
-                        &latency.cumulative(),
-                        latency.total,
-                        latency.sum,
-                    );
-                }
-                Value::Log2(log2) => {
-                    let total = log2.counts.iter().sum();
-                    histogram(
-                        &mut text,
-                        name,
-                        labels,
-                        &log2.cumulative(),
-                        total,
-                        log2.sum_ns as f64 * 1e-9,
-                    );
-                }
+    /// Writes a series. `owner` and `extra` are labels as [`label`] makes them, separated by commas.
+    pub(crate) fn series(&mut self, family: &Family, owner: &str, extra: &str, value: &Value) {
+        match value {
+            Value::Latency(latency) => {
+                let total = self.buckets(family, Bounds::Latency, owner, extra, &**latency);
+                self.start(&family.name, "_sum", owner, extra);
+                self.float(latency.sum);
+                self.count_of(family, owner, extra, total);
+            }
+            Value::Log2(log2) => {
+                let Kind::Histogram(bounds) = family.kind else { return };
+                let total = self.buckets(family, bounds, owner, extra, &**log2);
+                self.start(&family.name, "_sum", owner, extra);
+                self.nanos(log2.sum_ns);
+                self.count_of(family, owner, extra, total);
+            }
+            Value::Count(count) => {
+                self.start(&family.sample, "", owner, extra);
+                self.integer(*count);
+            }
+            Value::Nanos(nanos) => {
+                self.start(&family.sample, "", owner, extra);
+                self.nanos(*nanos);
+            }
+            Value::Gauge(gauge) => {
+                self.start(&family.sample, "", owner, extra);
+                self.float(*gauge);
             }
         }
+        self.text.push('\n');
+    }
+
+    /// The whole text.
+    pub(crate) fn finish(mut self) -> String {
+        if self.format == Format::OpenMetrics {
+            self.text.push_str("# EOF\n");
+        }
+        self.text
+    }
+
+    fn buckets(
+        &mut self,
+        family: &Family,
+        bounds: Bounds,
+        owner: &str,
+        extra: &str,
+        histogram: &impl Cumulative,
+    ) -> u64 {
+        let mut labels = family.bounds.iter();
+        let mut bucket = |bound: Option<&String>, count| {
+            self.text.push_str(&family.sample);
+            self.text.push('{');
+            for part in [owner, extra] {
+                if !part.is_empty() {
+                    self.text.push_str(part);
+                    self.text.push(',');
+                }
+            }
+            self.text.push_str(bound.map_or("", String::as_str));
+            self.text.push_str(self.digits.format(count));
+            self.text.push('\n');
+        };
+        let total = histogram.below(bounds, |count| bucket(labels.next(), count));
+        bucket(labels.next(), total);
+        total
+    }
+
+    fn count_of(&mut self, family: &Family, owner: &str, extra: &str, total: u64) {
+        self.text.push('\n');
+        self.start(&family.name, "_count", owner, extra);
+        self.integer(total);
+    }
+
+    fn start(&mut self, name: &str, suffix: &str, owner: &str, extra: &str) {
+        self.text.push_str(name);
+        self.text.push_str(suffix);
+        if !(owner.is_empty() && extra.is_empty()) {
+            self.text.push('{');
+            self.text.push_str(owner);
+            if !(owner.is_empty() || extra.is_empty()) {
+                self.text.push(',');
+            }
+            self.text.push_str(extra);
+            self.text.push('}');
+        }
+        self.text.push(' ');
+    }
+
+    fn integer(&mut self, value: u64) {
+        self.text.push_str(self.digits.format(value));
+    }
+
+    /// Nanoseconds as seconds, exactly.
+    fn nanos(&mut self, value: u64) {
+        self.integer(value / 1_000_000_000);
+        let rest = value % 1_000_000_000;
+        if rest > 0 {
+            // The leading one keeps the zeros after the point.
+            let digits = self.digits.format(rest + 1_000_000_000);
+            self.text.push('.');
+            self.text.push_str(digits[1..].trim_end_matches('0'));
+        }
+    }
+
+    fn float(&mut self, value: f64) {
+        /// Whole numbers below this are exact.
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if value.fract() == 0.0 && value.abs() < EXACT {
+            #[expect(clippy::cast_possible_truncation, reason = "it is whole and small")]
+            return self.text.push_str(self.digits.format(value as i64));
+        }
+        let _ = match value {
+            f64::INFINITY => write!(self.text, "+Inf"),
+            f64::NEG_INFINITY => write!(self.text, "-Inf"),
+            value => write!(self.text, "{value}"),
+        };
+    }
+}
+
+/// Labels as they stand between the braces: values are cut at 256 bytes and escaped, empty ones left out.
+pub(crate) fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text = String::new();
+    for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+        if !text.is_empty() {
+            text.push(',');
+        }
+        let _ = write!(text, "{name}=\"");
+        for c in value[..value.floor_char_boundary(MAX_VALUE)].chars() {
+            match c {
+                '\\' => text.push_str(r"\\"),
+                '"' => text.push_str(r#"\""#),
+                '\n' => text.push_str(r"\n"),
+                // Nothing that moves the cursor of a terminal.
+                c if c.is_control() => text.push(char::REPLACEMENT_CHARACTER),
+                c => text.push(c),
+            }
+        }
+        text.push('"');
     }
     text
 }
 
-fn histogram(text: &mut String, name: &str, labels: &Labels, below: &[(f64, u64)], total: u64, sum: f64) {
-    let bucket = format!("{name}_bucket");
-    for (bound, count) in below {
-        sample(text, &bucket, labels, Some(&bound.to_string()), *count as f64);
-    }
-    sample(text, &bucket, labels, Some("+Inf"), total as f64);
-    sample(text, &format!("{name}_sum"), labels, None, sum);
-    sample(text, &format!("{name}_count"), labels, None, total as f64);
-}
-
-fn sample(text: &mut String, name: &str, labels: &Labels, bound: Option<&str>, value: f64) {
-    let given = labels.iter().map(|(label, value)| (*label, value.as_str()));
-    let pairs: Vec<String> = given
-        .chain(bound.map(|bound| ("le", bound)))
-        .map(|(label, value)| format!("{label}=\"{}\"", escape(value)))
-        .collect();
-    let labels = if pairs.is_empty() {
-        String::new()
-    } else {
-        format!("{{{}}}", pairs.join(","))
-    };
-    let _ = writeln!(text, "{name}{labels} {value}");
-}
-
-/// A label value: backslash, quote and newline escaped, cut at 256 bytes.
-fn escape(value: &str) -> String {
-    let end = value.floor_char_boundary(MAX_VALUE);
-    value[..end]
-        .replace('\\', r"\\")
-        .replace('"', r#"\""#)
-        .replace('\n', r"\n")
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::value::Latency;
     use super::*;
+
+    fn written(format: Format, family: &Family, value: &Value) -> String {
+        let mut page = Page::new(format, 0);
+        page.head(family);
+        page.series(family, r#"pod="a""#, "", value);
+        page.finish()
+    }
 
     #[test]
     fn label_values_are_escaped_and_cut() {
-        assert_eq!(escape("a\"b\\c\nd"), r#"a\"b\\c\nd"#);
-        assert_eq!(escape(&"ä".repeat(300)).len(), 256);
+        assert_eq!(
+            labels([("a", "x\"y\\z\n\u{1b}["), ("b", "")]),
+            "a=\"x\\\"y\\\\z\\n\u{fffd}[\""
+        );
+        assert_eq!(labels([("a", "ä".repeat(300).as_str())]).len(), 256 + 4);
     }
 
-    fn family(value: Value) -> Family {
-        let series = BTreeMap::from([(vec![("pod", "a".to_owned())], value)]);
-        Family {
-            help: "x".to_owned(),
-            kind: "histogram",
-            series,
+    #[test]
+    fn a_counter_is_named_as_each_format_wants_it() {
+        let family = Family::new("x_seconds", Kind::Counter, "Why.");
+        let text = written(Format::Text, &family, &Value::Nanos(1_500_000_000));
+        assert_eq!(
+            text,
+            "# HELP x_seconds_total Why.\n# TYPE x_seconds_total counter\nx_seconds_total{pod=\"a\"} 1.5\n"
+        );
+        let text = written(Format::OpenMetrics, &family, &Value::Nanos(1_500_000_000));
+        assert_eq!(
+            text,
+            "# HELP x_seconds Why.\n# TYPE x_seconds counter\n# UNIT x_seconds seconds\nx_seconds_total{pod=\"a\"} 1.5\n# EOF\n"
+        );
+    }
+
+    #[test]
+    fn information_is_a_gauge_where_the_format_has_no_better_word() {
+        let family = Family::new("x", Kind::Info, "Why.");
+        assert!(written(Format::Text, &family, &Value::Count(1)).contains("# TYPE x_info gauge\nx_info{"));
+        assert!(written(Format::OpenMetrics, &family, &Value::Count(1)).contains("# TYPE x info\nx_info{"));
+    }
+
+    #[test]
+    fn numbers_are_exact_and_never_have_an_exponent() {
+        let number = |value: &Value| {
+            let mut page = Page::new(Format::Text, 0);
+            page.series(&Family::new("x", Kind::Gauge, ""), "", "", value);
+            page.finish()
+        };
+        for (value, text) in [
+            (Value::Nanos(7), "x 0.000000007\n"),
+            (Value::Nanos(60_000_000_000), "x 60\n"),
+            (Value::Gauge(0.25), "x 0.25\n"),
+            (Value::Gauge(-3.0), "x -3\n"),
+            (Value::Gauge(1e20), "x 100000000000000000000\n"),
+            (Value::Gauge(f64::NAN), "x NaN\n"),
+            (Value::Gauge(f64::INFINITY), "x +Inf\n"),
+            (Value::Count(u64::MAX), "x 18446744073709551615\n"),
+        ] {
+            assert_eq!(number(&value), text);
         }
     }
 
     #[test]
-    fn a_kernel_histogram_keeps_its_count_and_sum() {
-        let mut log2 = Log2::default();
-        let mut counts = vec![0; 64];
-        (counts[3], counts[9], counts[10], counts[40]) = (1, 2, 4, 8);
-        log2.add(&counts, 3_000_000_000);
-        let text = render(&BTreeMap::from([("x_seconds".to_owned(), family(Value::Log2(log2)))]));
-        assert!(
-            text.contains("x_seconds_bucket{pod=\"a\",le=\"0.000001024\"} 3\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("x_seconds_bucket{pod=\"a\",le=\"0.000002048\"} 7\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("x_seconds_sum{pod=\"a\"} 3\nx_seconds_count{pod=\"a\"} 15\n"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn buckets_are_cumulative() {
+    fn a_histogram_has_buckets_a_sum_and_a_count() {
         let mut latency = Latency::default();
-        for seconds in [0.000_05, 0.000_2, 0.000_2, 60.0] {
-            latency.observe(seconds);
-        }
-        let families = [("x_seconds".to_owned(), family(Value::Histogram(latency)))];
-        let text = render(&BTreeMap::from(families));
+        latency.observe(0.0002);
+        latency.observe(60.0);
+        let family = Family::new("x_seconds", Kind::Histogram(Bounds::Latency), "Why.");
+        let text = written(Format::Text, &family, &Value::Latency(latency.into()));
         let lines: Vec<&str> = text.lines().skip(2).collect();
-        assert_eq!(lines[0], r#"x_seconds_bucket{pod="a",le="0.0001"} 1"#);
-        assert_eq!(lines[15], r#"x_seconds_bucket{pod="a",le="10"} 3"#);
-        assert_eq!(lines[16], r#"x_seconds_bucket{pod="a",le="+Inf"} 4"#);
-        assert_eq!(lines[18], r#"x_seconds_count{pod="a"} 4"#);
+        assert_eq!(lines[0], r#"x_seconds_bucket{pod="a",le="0.0001"} 0"#);
+        assert_eq!(lines[1], r#"x_seconds_bucket{pod="a",le="0.00025"} 1"#);
+        assert_eq!(lines[16], r#"x_seconds_bucket{pod="a",le="+Inf"} 2"#);
+        assert_eq!(lines[17], r#"x_seconds_sum{pod="a"} 60.0002"#);
+        assert_eq!(lines[18], r#"x_seconds_count{pod="a"} 2"#);
     }
 }

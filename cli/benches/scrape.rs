@@ -1,0 +1,227 @@
+//! What a scrape costs: 12,500 series rendered by tapio and by the two clients that Rust programs use, in one run.
+//!
+//! `cargo bench -p tapio --bench scrape [-- ROUNDS]`. Prints a Markdown table of medians and what they are in relation to
+//! tapio's. All three hold the same series: 500 pods with 25 counters and gauges each, and then 500 pods with a histogram.
+#![expect(clippy::print_stdout, reason = "the table is the result")]
+#![allow(dead_code, unused_imports, reason = "of the module only the rendering is measured")]
+
+#[path = "../src/metrics/mod.rs"]
+mod metrics;
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use correlator::{PodIdentity, Subject, Timestamp};
+use metrics::catalogue::{Bounds, Kind};
+use metrics::page::{Format, Page};
+use metrics::registry::Registry;
+use metrics::value::{LATENCY_BOUNDS, Latency, Value};
+use prometheus_client::encoding::EncodeLabelSet;
+
+const PODS: usize = 500;
+const METRICS: usize = 25;
+/// What a scrape of 12,500 series may cost.
+const BUDGET: Duration = Duration::from_micros(600);
+
+fn main() {
+    let rounds = std::env::args()
+        .skip(1)
+        .find_map(|argument| argument.parse().ok())
+        .unwrap_or(100);
+    println!("| series | tapio | prometheus | prometheus-client | ratios |\n|---|---|---|---|---|");
+    let numbers = compare(
+        rounds,
+        [
+            &mut ours(METRICS, false),
+            &mut theirs(METRICS, false),
+            &mut clients(METRICS, false),
+        ],
+    );
+    row("12,500 counters", numbers);
+    let histograms = compare(
+        rounds,
+        [&mut ours(1, true), &mut theirs(1, true), &mut clients(1, true)],
+    );
+    row("500 histograms, 9,500 lines", histograms);
+    let verdict = if numbers[0] <= BUDGET { "inside" } else { "beyond" };
+    println!("\ntapio is {verdict} its budget of {BUDGET:?} for 12,500 series.");
+}
+
+type Renders<'a> = &'a mut dyn FnMut() -> String;
+
+/// The medians, with turns taken.
+fn compare(rounds: usize, mut renders: [Renders<'_>; 3]) -> [Duration; 3] {
+    let lines = renders
+        .each_mut()
+        .map(|render| render().lines().filter(|line| !line.starts_with('#')).count());
+    assert!(
+        lines.iter().all(|count| *count == lines[0]),
+        "not the same series: {lines:?}"
+    );
+    let mut took = [const { Vec::new() }; 3];
+    for _ in 0..rounds {
+        for (render, took) in renders.iter_mut().zip(&mut took) {
+            let began = Instant::now();
+            black_box(render());
+            took.push(began.elapsed());
+        }
+    }
+    took.map(|mut took| {
+        took.sort_unstable();
+        took[took.len() / 2]
+    })
+}
+
+fn row(what: &str, [ours, theirs, clients]: [Duration; 3]) {
+    let ratio = |other: Duration| other.as_secs_f64() / ours.as_secs_f64();
+    let (one, other) = (ratio(theirs), ratio(clients));
+    println!("| {what} | {ours:.2?} | {theirs:.2?} | {clients:.2?} | 1 : {one:.1} : {other:.1} |");
+}
+
+fn names(pod: usize) -> [(&'static str, String); 4] {
+    [
+        ("namespace", format!("team-{}", pod % 20)),
+        ("pod", format!("service-{pod}-6d5f7c9b8-x2x4k")),
+        ("container", "app".to_owned()),
+        ("node", "ip-10-0-12-34.eu-central-1.compute.internal".to_owned()),
+    ]
+}
+
+fn amount(pod: usize, metric: usize) -> u64 {
+    (pod * 7_919 + metric * 104_729) as u64 * 1_000
+}
+
+fn ours(metrics: usize, is_histogram: bool) -> impl FnMut() -> String {
+    let mut registry = Registry::default();
+    let (now, kind) = (
+        Timestamp::from_secs(1),
+        if is_histogram {
+            Kind::Histogram(Bounds::Latency)
+        } else {
+            Kind::Counter
+        },
+    );
+    for metric in 0..metrics {
+        let family = registry
+            .family(&format!("tapio_bench_{metric}"), kind, "A metric.")
+            .expect("there is room");
+        for pod in 0..PODS {
+            let [namespace, name, container, node] = names(pod).map(|(_, value)| Arc::from(value));
+            let identity = PodIdentity {
+                uid: format!("uid-{pod}").into(),
+                namespace: Some(namespace),
+                pod: Some(name),
+                container: Some(container),
+                container_id: Some(pod.to_string().into()),
+                node: Some(node),
+                owner: None,
+            };
+            let owner = registry
+                .owner(&Subject::Container(Arc::new(identity)), now)
+                .expect("a container has series");
+            registry.value(family, owner, 0, now, || {
+                if !is_histogram {
+                    return Value::Count(amount(pod, metric));
+                }
+                let mut latency = Latency::default();
+                for bound in LATENCY_BOUNDS {
+                    latency.observe(bound);
+                }
+                Value::Latency(Box::new(latency))
+            });
+        }
+    }
+    let mut room = 0;
+    move || {
+        let mut page = Page::new(Format::Text, room);
+        registry.write(&mut page, None);
+        let text = page.finish();
+        room = text.len();
+        text
+    }
+}
+
+fn theirs(metrics: usize, is_histogram: bool) -> impl FnMut() -> String {
+    use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts};
+    let registry = prometheus::Registry::new();
+    let labels = names(0).map(|(label, _)| label);
+    for metric in 0..metrics {
+        let name = format!("tapio_bench_{metric}");
+        if is_histogram {
+            let options = HistogramOpts::new(name, "A metric.").buckets(LATENCY_BOUNDS.to_vec());
+            let family = HistogramVec::new(options, &labels).expect("a good name");
+            for pod in 0..PODS {
+                let values = names(pod).map(|(_, value)| value);
+                let histogram = family.with_label_values(&values);
+                for bound in LATENCY_BOUNDS {
+                    histogram.observe(bound);
+                }
+            }
+            registry.register(Box::new(family)).expect("a new name");
+            continue;
+        }
+        let family = IntCounterVec::new(Opts::new(name + "_total", "A metric."), &labels).expect("a good name");
+        for pod in 0..PODS {
+            let values = names(pod).map(|(_, value)| value);
+            family.with_label_values(&values).inc_by(amount(pod, metric));
+        }
+        registry.register(Box::new(family)).expect("a new name");
+    }
+    move || {
+        let mut text = String::new();
+        let encoder = prometheus::TextEncoder::new();
+        encoder
+            .encode_utf8(&registry.gather(), &mut text)
+            .expect("a String takes all");
+        text
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Whose {
+    namespace: String,
+    pod: String,
+    container: String,
+    node: String,
+}
+
+fn clients(metrics: usize, is_histogram: bool) -> impl FnMut() -> String {
+    use prometheus_client::metrics::counter::Counter;
+    use prometheus_client::metrics::family::Family;
+    use prometheus_client::metrics::histogram::Histogram;
+    let whose = |pod| {
+        let [namespace, pod, container, node] = names(pod).map(|(_, value)| value);
+        Whose {
+            namespace,
+            pod,
+            container,
+            node,
+        }
+    };
+    let mut registry = prometheus_client::registry::Registry::default();
+    for metric in 0..metrics {
+        let name = format!("tapio_bench_{metric}");
+        if is_histogram {
+            let family = Family::<Whose, Histogram>::new_with_constructor(|| Histogram::new(LATENCY_BOUNDS));
+            for pod in 0..PODS {
+                let histogram = family.get_or_create(&whose(pod));
+                for bound in LATENCY_BOUNDS {
+                    histogram.observe(bound);
+                }
+            }
+            registry.register(name, "A metric", family);
+            continue;
+        }
+        let family = Family::<Whose, Counter>::default();
+        for pod in 0..PODS {
+            family.get_or_create(&whose(pod)).inc_by(amount(pod, metric));
+        }
+        registry.register(name, "A metric", family);
+    }
+    move || {
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("a String takes all");
+        text
+    }
+}

@@ -1,0 +1,180 @@
+//! Events and insights as metrics: what is shown at the end of `-o prometheus` and by each scrape of the agent.
+
+pub(crate) mod catalogue;
+mod forecasts;
+mod own;
+mod owner;
+pub(crate) mod page;
+mod plan;
+pub(crate) mod registry;
+pub(crate) mod value;
+mod vitals;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use correlator::{Body, Engine, Event, Fact, Insight, Status, Timestamp};
+
+use owner::OwnerId;
+use page::{Format, Page};
+use plan::{Feeds, Plans};
+use registry::{Bound, ExtraId, FamilyId, Registry};
+use value::{Latency, Value};
+pub(crate) use vitals::Vitals;
+
+/// How often names are looked up, and what is idle let go of.
+const ROUND: Duration = Duration::from_secs(1);
+/// Different sources and reasons of losses that are told apart; constants of the code, but a recording may hold others.
+const MAX_LOSSES: usize = 256;
+
+/// All that is exported.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    registry: Registry,
+    plans: Plans,
+    tally: Tally,
+    /// What only a live run has.
+    vitals: Option<Vitals>,
+    round: Option<Timestamp>,
+}
+
+/// What is counted of tapio itself.
+#[derive(Debug, Default)]
+struct Tally {
+    insights: BTreeMap<(&'static str, &'static str), u64>,
+    /// By source and reason.
+    lost: BTreeMap<(Arc<str>, Arc<str>), u64>,
+    up: BTreeMap<Arc<str>, bool>,
+    batches: Latency,
+}
+
+impl Metrics {
+    /// Those of a live run, which lets go of what ended: it may go on for months.
+    pub(crate) fn live(vitals: Vitals) -> Self {
+        Self {
+            vitals: Some(vitals),
+            ..Self::default()
+        }
+    }
+
+    /// An event came in.
+    pub(crate) fn event(&mut self, event: &Event) {
+        if let Body::Fact(fact) = &event.body {
+            self.tally.sight(fact);
+        }
+        let Some(plan) = self.plans.of(&mut self.registry, event) else {
+            return;
+        };
+        let Some(owner) = self.registry.owner(&event.subject, event.at) else {
+            return;
+        };
+        let at = event.at;
+        let registry = &mut self.registry;
+        let mut of = Of { registry, owner, at };
+        let (family, extra) = (plan.family, plan.extra);
+        match (&event.body, plan.feeds) {
+            (Body::Gauge(now), Feeds::Gauge) => {
+                if let Some(Value::Gauge(gauge)) = of.value(family, extra, || Value::Gauge(0.0)) {
+                    *gauge = *now;
+                }
+            }
+            (Body::Count(rise), Feeds::Count) => of.add(family, extra, || Value::Count(0), *rise),
+            (Body::Count(rise), Feeds::Nanos) => of.add(family, extra, || Value::Nanos(0), *rise),
+            (Body::Fact(_), Feeds::Count) => of.add(family, extra, || Value::Count(0), 1),
+            (Body::Histogram(more), Feeds::Log2) => {
+                if let Some(Value::Log2(log2)) = of.value(family, extra, || Value::Log2(Box::default())) {
+                    log2.add(&more.counts, more.sum_ns);
+                }
+            }
+            (Body::Span { took, outcome, .. }, Feeds::Span { latency }) => {
+                of.add(family, extra, || Value::Count(0), 1);
+                if outcome.is_answer()
+                    && let Some(Value::Latency(latency)) =
+                        of.value(latency, plan.bare, || Value::Latency(Box::default()))
+                {
+                    latency.observe(took.as_secs_f64());
+                }
+            }
+            _ => of.registry.drop_value(Bound::Names),
+        }
+    }
+
+    /// An insight is said.
+    pub(crate) fn insight(&mut self, insight: &Insight) {
+        if insight.status == Status::Opened {
+            *self
+                .tally
+                .insights
+                .entry((insight.id, insight.severity.label()))
+                .or_default() += 1;
+        }
+    }
+
+    /// Time moved on, which took so long.
+    pub(crate) fn tick(&mut self, engine: &Engine, now: Timestamp, took: Duration) {
+        self.tally.batches.observe(took.as_secs_f64());
+        let is_due = self.round.is_none_or(|last| now < last || now.since(last) >= ROUND);
+        if is_due {
+            self.round = Some(now);
+            self.registry.name(engine.world());
+            if self.vitals.is_some() {
+                self.registry.expire(now);
+            }
+        }
+    }
+
+    /// The whole text as it is `now`; without a time, what has no name yet is shown too.
+    pub(crate) fn render(&mut self, engine: &Engine, format: Format, now: Option<Timestamp>) -> String {
+        self.registry.name(engine.world());
+        let mut page = Page::new(format, self.registry.len() * 160 + 16_384);
+        self.registry.write(&mut page, now);
+        self.write_own(&mut page, engine);
+        page.finish()
+    }
+}
+
+/// The series of one owner at one time.
+struct Of<'a> {
+    registry: &'a mut Registry,
+    owner: OwnerId,
+    at: Timestamp,
+}
+
+impl Of<'_> {
+    fn value(&mut self, family: FamilyId, extra: ExtraId, new: fn() -> Value) -> Option<&mut Value> {
+        self.registry.value(family, self.owner, extra, self.at, new)
+    }
+
+    fn add(&mut self, family: FamilyId, extra: ExtraId, new: fn() -> Value, rise: u64) {
+        if let Some(Value::Count(count) | Value::Nanos(count)) = self.value(family, extra, new) {
+            *count = count.saturating_add(rise);
+        }
+    }
+}
+
+impl Tally {
+    fn sight(&mut self, fact: &Fact) {
+        match fact {
+            Fact::Lost { source, reason, count } => {
+                let mut key = (source.clone(), reason.clone());
+                if self.lost.len() >= MAX_LOSSES && !self.lost.contains_key(&key) {
+                    key = ("~other".into(), "~other".into());
+                }
+                *self.lost.entry(key).or_default() += count;
+            }
+            Fact::Blind(gap) => self.saw(&gap.source, false),
+            Fact::Sighted { source } => self.saw(source, true),
+            _ => {}
+        }
+    }
+
+    fn saw(&mut self, source: &Arc<str>, is_up: bool) {
+        if self.up.len() < MAX_LOSSES || self.up.contains_key(source) {
+            self.up.insert(source.clone(), is_up);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,195 @@
+//! What tapio tells of its insights and of itself.
+
+use std::collections::BTreeSet;
+
+use correlator::{Engine, Insight, Stats, Subject};
+
+use super::catalogue::OWN;
+use super::page::{Family, Page, labels};
+use super::registry::Bound;
+use super::value::Value;
+use super::vitals::{self, Vitals};
+use super::{Metrics, Tally, forecasts};
+
+/// Series of one metric: the values of the labels that the catalogue names, and the value.
+pub(super) type Samples = Vec<(Vec<String>, Value)>;
+
+impl Metrics {
+    /// Writes these metrics in the order of the catalogue.
+    pub(super) fn write_own(&self, page: &mut Page, engine: &Engine) {
+        for own in OWN {
+            let samples = self.samples(own.name, engine);
+            if samples.is_empty() {
+                continue;
+            }
+            let family = Family::new(own.name, own.kind, own.help);
+            page.head(&family);
+            for (values, value) in samples {
+                let pairs = own.labels.iter().copied().zip(values.iter().map(String::as_str));
+                page.series(&family, &labels(pairs), "", &value);
+            }
+        }
+    }
+
+    fn samples(&self, name: &str, engine: &Engine) -> Samples {
+        let stats = engine.stats();
+        let single = |value| vec![row([], value)];
+        match name {
+            "tapio_insights" => self.tally.insights(),
+            "tapio_insight_active" => active(engine),
+            "tapio_correlations" => single(Value::Count(stats.correlations)),
+            "tapio_pods" => single(Value::Gauge(stats.pods as f64)),
+            "tapio_events" => self.events(),
+            "tapio_events_dropped" => self.tally.dropped(stats),
+            "tapio_batches" => single(Value::Count(stats.batches)),
+            "tapio_sniffer_up" => self.tally.up(),
+            "tapio_series" => single(Value::Gauge(self.registry.len() as f64)),
+            "tapio_series_dropped" => self.beyond(),
+            "tapio_series_expired" => single(Value::Count(self.registry.expired())),
+            "tapio_build" => vec![row([env!("CARGO_PKG_VERSION")], Value::Count(1))],
+            name => match name.strip_prefix("tapio_").filter(|name| is_forecast(name)) {
+                Some(name) => forecasts::samples(name, engine),
+                None => self
+                    .vitals
+                    .as_ref()
+                    .map_or_else(Vec::new, |vitals| self.of_live_run(name, vitals)),
+            },
+        }
+    }
+
+    fn of_live_run(&self, name: &str, vitals: &Vitals) -> Samples {
+        if name == "tapio_batch_seconds" {
+            return vec![row([], Value::Latency(self.tally.batches.clone().into()))];
+        }
+        name.strip_prefix("tapio_pidmap_")
+            .map_or_else(|| of_process(name, vitals), |name| of_pid_map(name, vitals))
+    }
+
+    fn events(&self) -> Samples {
+        let bases = self.plans.bases().iter();
+        let mut events: Samples = bases
+            .map(|base| row([base.source, &base.signal], Value::Count(base.events)))
+            .collect();
+        events.sort_by(|(one, _), (other, _)| one.cmp(other));
+        events
+    }
+
+    fn beyond(&self) -> Samples {
+        let bounds = [("metric", Bound::Metric), ("pod", Bound::Pod), ("names", Bound::Names)];
+        bounds
+            .into_iter()
+            .map(|(name, bound)| row([name], Value::Count(self.registry.dropped(bound))))
+            .collect()
+    }
+}
+
+fn is_forecast(name: &str) -> bool {
+    name.starts_with("oom_") || name.starts_with("prediction_")
+}
+
+impl Tally {
+    fn insights(&self) -> Samples {
+        let opened = self.insights.iter();
+        opened
+            .map(|((id, severity), count)| row([*id, *severity], Value::Count(*count)))
+            .collect()
+    }
+
+    fn dropped(&self, stats: Stats) -> Samples {
+        let lost = self.lost.iter();
+        let lost = lost.map(|((source, reason), count)| (source.as_ref(), reason.as_ref(), *count));
+        let refused = ("engine", "too late or beyond a bound", stats.refused);
+        let unsaid = ("engine", "insights beyond the bound of open ones", stats.unsaid);
+        lost.chain([refused, unsaid])
+            .map(|(source, reason, count)| row([source, reason], Value::Count(count)))
+            .collect()
+    }
+
+    fn up(&self) -> Samples {
+        let sources = self.up.iter();
+        sources
+            .map(|(source, is_up)| row([source.as_ref()], truth(*is_up)))
+            .collect()
+    }
+}
+
+pub(super) fn row<const N: usize>(labels: [&str; N], value: Value) -> (Vec<String>, Value) {
+    (labels.map(str::to_owned).into(), value)
+}
+
+fn truth(is: bool) -> Value {
+    Value::Gauge(f64::from(u8::from(is)))
+}
+
+fn of_process(name: &str, vitals: &Vitals) -> Samples {
+    let single = |value| vec![row([], value)];
+    let nanos = |time: std::time::Duration| Value::Nanos(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    let state = vitals.health.state();
+    let probes = state.probes.iter();
+    match name {
+        "tapio_breaker_state" => {
+            let breakers = state.breakers.iter();
+            breakers
+                .map(|(sniffer, breaker)| row([*sniffer], Value::Gauge(vitals::number(*breaker))))
+                .collect()
+        }
+        "tapio_probe_attached" => probes
+            .flat_map(|(probe, state)| {
+                state
+                    .kinds
+                    .iter()
+                    .map(move |kind| row([*probe, kind], truth(state.attached)))
+            })
+            .collect(),
+        "tapio_probe_run_seconds" => probes
+            .filter(|(_, state)| !state.run_time.is_zero())
+            .map(|(probe, state)| row([*probe], nanos(state.run_time)))
+            .collect(),
+        "tapio_ring_buffer_utilization_ratio" => probes
+            .filter_map(|(probe, state)| Some(row([*probe], Value::Gauge(state.ring_used?))))
+            .collect(),
+        "process_cpu_seconds" => vitals::process().map_or_else(Vec::new, |process| single(nanos(process.cpu))),
+        "process_resident_memory_bytes" => {
+            vitals::process().map_or_else(Vec::new, |process| single(Value::Gauge(process.resident as f64)))
+        }
+        "process_start_time_seconds" => single(Value::Gauge((vitals.started.as_nanos() / 1_000_000) as f64 / 1e3)),
+        _ => Vec::new(),
+    }
+}
+
+fn of_pid_map(name: &str, vitals: &Vitals) -> Samples {
+    let stats = vitals.pods.stats();
+    let value = match name {
+        "hits" => Value::Count(stats.hits),
+        "misses" => Value::Count(stats.misses),
+        "unresolved" => Value::Count(stats.unresolved),
+        "entries" => Value::Gauge(stats.entries as f64),
+        "bytes" => Value::Gauge(stats.bytes as f64),
+        "processes" => Value::Gauge(stats.pids as f64),
+        "processes_refused" => Value::Count(stats.pids_refused),
+        "walks" => Value::Count(stats.rescans),
+        "walks_cut" => Value::Count(stats.cut),
+        "watch_overflows" => Value::Count(stats.overflows),
+        "directories_unwatched" => Value::Gauge(stats.unwatched as f64),
+        _ => return Vec::new(),
+    };
+    vec![row([], value)]
+}
+
+fn active(engine: &Engine) -> Samples {
+    let named = |insight: &Insight| {
+        let (namespace, pod) = match &insight.subject {
+            Subject::Container(id) | Subject::Pod(id) => (id.namespace.clone(), id.pod.clone()),
+            _ => (None, None),
+        };
+        [
+            insight.id.to_owned(),
+            insight.severity.label().to_owned(),
+            namespace.as_deref().unwrap_or_default().to_owned(),
+            pod.as_deref().unwrap_or_default().to_owned(),
+        ]
+    };
+    // Two containers of one pod are one series.
+    let once: BTreeSet<[String; 4]> = engine.open().map(named).collect();
+    once.into_iter().map(|values| (values.into(), truth(true))).collect()
+}
