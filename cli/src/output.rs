@@ -21,7 +21,7 @@ pub(crate) trait Writer {
     /// Writes an insight.
     fn insight(&mut self, insight: &Insight) -> io::Result<()>;
 
-    /// Time moved on, which took the engine so long.
+    /// Time moved on; this and the events before it took so long.
     fn tick(&mut self, _engine: &Engine, _now: Timestamp, _took: Duration) {}
 
     /// Writes what is written once, at the end.

@@ -20,6 +20,8 @@ pub(crate) struct Session {
     keeper: Option<Keeper>,
     worst: Option<Severity>,
     failed: Option<io::Error>,
+    /// When the first event since the last tick came in.
+    began: Option<Instant>,
 }
 
 impl Session {
@@ -40,6 +42,7 @@ impl Session {
             keeper: None,
             worst: None,
             failed: None,
+            began: None,
         }
     }
 
@@ -60,6 +63,7 @@ impl Session {
 
     /// An event came in.
     pub(crate) fn event(&mut self, event: Event) {
+        self.began.get_or_insert_with(Instant::now);
         if let Some(recorder) = &self.recorder {
             recorder.event(&event);
         }
@@ -74,7 +78,7 @@ impl Session {
         if let Some(recorder) = &self.recorder {
             recorder.tick(now);
         }
-        let began = Instant::now();
+        let began = self.began.take().unwrap_or_else(Instant::now);
         for insight in self.engine.advance(now) {
             self.say(insight);
         }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Connections at one time.
 pub(super) const MOST: usize = 128;
-/// A connection without a request for so long is closed; also how long a reader may take for an answer.
+/// A connection whose last request is this old is closed, however slowly it takes the answer.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// The places of all connections.

@@ -111,7 +111,7 @@ impl Metrics {
         }
     }
 
-    /// Time moved on, which took so long.
+    /// Time moved on; this and the events before it took so long.
     pub(crate) fn tick(&mut self, engine: &Engine, now: Timestamp, took: Duration) {
         self.tally.batches.observe(took.as_secs_f64());
         let is_due = self.round.is_none_or(|last| now < last || now.since(last) >= ROUND);

@@ -75,7 +75,12 @@ impl Metrics {
     }
 
     fn beyond(&self) -> Samples {
-        let bounds = [("metric", Bound::Metric), ("pod", Bound::Pod), ("names", Bound::Names)];
+        let bounds = [
+            ("metric", Bound::Metric),
+            ("pod", Bound::Pod),
+            ("owners", Bound::Owners),
+            ("names", Bound::Names),
+        ];
         bounds
             .into_iter()
             .map(|(name, bound)| row([name], Value::Count(self.registry.dropped(bound))))

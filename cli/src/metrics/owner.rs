@@ -13,6 +13,8 @@ use super::page::labels;
 
 /// The owner of what came beyond a bound.
 pub(crate) const OTHERS: OwnerId = 0;
+/// Most owners at a time.
+pub(crate) const MAX_OWNERS: usize = 100_000;
 /// Ids remembered of one owner; a crash loop makes a new one each round.
 const MAX_IDS: usize = 64;
 
@@ -71,7 +73,8 @@ impl Owners {
         &self.list[owner as usize]
     }
 
-    /// Whose series an event at this time belongs to. Processes of the host, other objects and the cluster have none.
+    /// Whose series an event at this time belongs to: [`OTHERS`] when there are too many. Processes of the host, other objects
+    /// and the cluster have none.
     pub(crate) fn of(&mut self, subject: &Subject, at: Timestamp) -> Option<OwnerId> {
         let id = match subject {
             Subject::Container(id) | Subject::Pod(id) => id.container_id.as_ref().unwrap_or(&id.uid),
@@ -80,6 +83,7 @@ impl Owners {
         };
         let owner = match self.by_id.get(id) {
             Some(owner) => *owner,
+            None if self.list.len() - self.free.len() > MAX_OWNERS => return Some(OTHERS),
             None => self.meet(id, subject, at),
         };
         let seen = &mut self.list[owner as usize].seen;

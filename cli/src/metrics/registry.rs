@@ -41,6 +41,8 @@ pub(crate) enum Bound {
     Metric,
     /// The series of one pod.
     Pod,
+    /// Those that have series.
+    Owners,
     /// The metrics, or the different labels of all of them.
     Names,
 }
@@ -139,6 +141,7 @@ impl Registry {
         let is_other = others == pairs;
         let other = if is_other { NONE } else { self.extra(&others) };
         if self.extras.len() >= MAX_EXTRAS && !is_other {
+            self.drop_value(Bound::Names);
             return other;
         }
         let id = u32::try_from(self.extras.len()).unwrap_or(NONE);
@@ -153,7 +156,11 @@ impl Registry {
 
     /// Whose series an event belongs to.
     pub(crate) fn owner(&mut self, subject: &Subject, at: Timestamp) -> Option<OwnerId> {
-        self.owners.of(subject, at)
+        let owner = self.owners.of(subject, at);
+        if owner == Some(OTHERS) {
+            self.drop_value(Bound::Owners);
+        }
+        owner
     }
 
     /// The value of a series, made by `new` when there is none. `None` for a gauge beyond a bound: nobody could say what a

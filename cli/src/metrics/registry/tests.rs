@@ -2,6 +2,7 @@
 
 use correlator::PodIdentity;
 
+use super::super::owner::MAX_OWNERS;
 use super::super::page::Format;
 use super::*;
 
@@ -85,6 +86,23 @@ fn pods_that_explode_end_in_one_series_of_a_counter_and_in_none_of_a_gauge() {
     let all = r#"calls_total{namespace="~other",pod="~other",container="~other",node="~other"} 7"#;
     assert_eq!(others, [all]);
     assert_eq!(samples.len(), 2 * MAX_OF_METRIC + 1);
+}
+
+#[test]
+fn containers_without_end_are_bounded_and_counted() {
+    let mut registry = Registry::default();
+    let family = registry.family("calls", Kind::Counter, "Calls.").unwrap();
+    let last = (0..MAX_OWNERS + 3).map(|number| {
+        let owner = registry.owner(&container("job", "", &number.to_string()), at(1));
+        owner.unwrap()
+    });
+    assert_eq!(last.last(), Some(OTHERS));
+    assert_eq!(registry.dropped(Bound::Owners), 3);
+    assert!(
+        registry
+            .value(family, OTHERS, NONE, at(1), || Value::Count(0))
+            .is_some()
+    );
 }
 
 #[test]
