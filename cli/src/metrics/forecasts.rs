@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use correlator::forecast::{BINS, Censored, Filling, Group};
-use correlator::{Calibration, Engine, Fill, HORIZONS, Outlook, PodIdentity, Resource, Severity, Subject, Timestamp, World};
+use correlator::{
+    Calibration, Engine, Fill, HORIZONS, Outlook, PodIdentity, Resource, Severity, Subject, Timestamp, World,
+};
 use insights::forecast::{Curve, TimeToLimit, straight_line};
 
 use super::own::{Samples, row};

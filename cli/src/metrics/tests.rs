@@ -202,8 +202,16 @@ fn tapio_says_of_itself_what_the_catalogue_promises() {
     run.see(events::sighted(Timestamp::from_secs(1), "cgroup"));
     run.tick(2);
     let text = run.metrics.render(&run.engine, Format::Text, None);
-    // What there can only be with sniffers at work, or insights.
-    let absent = ["breaker", "probe", "ring_buffer", "tapio_insight"];
+    // What there can only be with sniffers at work, or with insights and forecasts.
+    let absent = [
+        "breaker",
+        "probe",
+        "ring_buffer",
+        "tapio_insight",
+        "_oom_",
+        "_brier",
+        "_error",
+    ];
     for own in OWN
         .iter()
         .filter(|own| !absent.iter().any(|part| own.name.contains(part)))
