@@ -120,6 +120,10 @@ pub(crate) struct Sniff {
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) duration: Option<Duration>,
 
+    /// What forecasts rest on: the table of trees, or the first-passage time alone
+    #[arg(long, value_enum, default_value_t = Forecast::Trees, env = "TAPIO_FORECAST")]
+    pub(crate) forecast: Forecast,
+
     /// Where it is kept how far OOM forecasts came true here: read at the start if it exists, written every ten minutes and
     /// at the end of a live run. Without it each run starts with what was learnt in the lab
     #[arg(long, value_name = "FILE", env = "TAPIO_CALIBRATION")]
@@ -228,6 +232,14 @@ impl Profile {
             Self::Custom => None,
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Forecast {
+    /// A table of trees on features of the whole record
+    Trees,
+    /// First passage of a random walk with drift; cruder, and easier to follow
+    ClosedForm,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -17,7 +17,7 @@ use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::args::{Output, Sniff};
+use crate::args::{Forecast, Output, Sniff};
 use crate::calibration::{self, Keeper};
 use crate::dump;
 use crate::http::board::Board;
@@ -46,7 +46,10 @@ pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
         namespace: sniff.namespace.clone(),
         context: sniff.context.clone(),
     };
-    let forecaster = insights::forecaster();
+    let forecaster = match sniff.forecast {
+        Forecast::Trees => insights::forecaster(),
+        Forecast::ClosedForm => insights::closed_form(),
+    };
     let (model, path) = (forecaster.name(), sniff.calibration.as_deref());
     let calibration = path.map(|path| calibration::load(path, &model)).transpose()?;
     let calibration = calibration.flatten().unwrap_or_default();

@@ -6,6 +6,8 @@
 //! `TAPIO_LEAK_MILLIS` sets the pace of the leak.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "node/kubelet.rs"]
+mod kubelet;
 mod node;
 
 use std::fs::File;
@@ -17,7 +19,7 @@ use std::time::Duration;
 
 use correlator::Timestamp;
 use fixtures::apiserver::ApiServer;
-use node::kubelet::{self, CART, CART_UID, DATABASE, WEB_UID};
+use kubelet::{CART, CART_UID, DATABASE, WEB_UID};
 use node::{Node, be_workload, missing};
 use serde_json::Value;
 use sniffers::clock;

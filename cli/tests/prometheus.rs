@@ -6,6 +6,8 @@
     reason = "a test may panic; the shared node serves several tests; Prometheus gives back the very numbers"
 )]
 
+#[path = "node/kubelet.rs"]
+mod kubelet;
 mod node;
 mod scrape;
 
@@ -16,7 +18,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fixtures::apiserver::ApiServer;
-use node::kubelet::{self, CART, CART_UID, WEB_UID};
+use kubelet::{CART, CART_UID, WEB_UID};
 use node::{Node, be_workload};
 use scrape::{Agent, PATIENCE};
 use serde_json::Value;

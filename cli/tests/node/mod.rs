@@ -1,8 +1,6 @@
 //! A node in miniature: container cgroups with kubepods-style names, and processes in pid and network namespaces of their
 //! own, started and reaped as a container runtime would.
 
-pub(crate) mod kubelet;
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -175,13 +173,15 @@ impl Drop for Node {
     }
 }
 
-/// What a container does: `leak MIB MILLIS` (so much each time, touched), `serve PORT` (answers itself for ever), `call
+/// What a container does: `leak MIB MILLIS` (so much each time, touched), `saw MIB MILLIS` (the same up to 45 MiB, then from nothing again), `read MIB` (a file of this size again and again), `serve PORT` (answers itself for ever), `call
 /// ADDRESS` (connects once, waits a moment, gives up with exit code 1).
 pub(crate) fn be_workload() {
     let Ok(workload) = std::env::var(WORKLOAD) else { return };
     let words: Vec<&str> = workload.split(' ').collect();
     match words[..] {
-        ["leak", mib, millis] => leak(mib.parse().unwrap(), Duration::from_millis(millis.parse().unwrap())),
+        ["leak", mib, millis] => grow(mib, millis, usize::MAX),
+        ["saw", mib, millis] => grow(mib, millis, 45),
+        ["read", mib] => read(mib.parse().unwrap()),
         ["serve", port] => serve(port.parse().unwrap()),
         ["call", address] => {
             let refused = std::net::TcpStream::connect(address).is_err();
@@ -192,11 +192,34 @@ pub(crate) fn be_workload() {
     }
 }
 
-fn leak(mib: usize, pause: Duration) {
+/// Takes and touches `mib` MiB each `millis` milliseconds, and lets go of all of it beyond `most` MiB.
+fn grow(mib: &str, millis: &str, most: usize) {
+    let (mib, pause): (usize, _) = (mib.parse().unwrap(), Duration::from_millis(millis.parse().unwrap()));
     let mut held = Vec::new();
     loop {
         held.push(vec![1u8; mib << 20]);
+        if held.len() * mib > most {
+            held.clear();
+        }
         std::thread::sleep(pause);
+    }
+}
+
+/// Writes a file of `mib` MiB and reads it for ever, 8 MiB a second.
+fn read(mib: usize) {
+    use std::io::{Read as _, Seek as _, Write as _};
+    let mut file = tempfile::tempfile().unwrap();
+    let mut block = vec![7_u8; 1 << 20];
+    loop {
+        for _ in 0..mib {
+            let is_filled = file.read(&mut block).unwrap() > 0;
+            if !is_filled {
+                file.write_all(&block).unwrap();
+                file.sync_data().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(125));
+        }
+        file.rewind().unwrap();
     }
 }
 
