@@ -71,8 +71,9 @@ fn a_leak_is_announced_before_the_kernel_kills_it_and_its_neighbours_are_not() {
         .iter()
         .map(|time| time.as_f64().unwrap())
         .collect();
+    let lived = killed.since(containers[0].started).as_secs_f64();
     eprintln!(
-        "announced {left:.1} s before the kill, for {interval:?} s: {}",
+        "announced {left:.1} s before the kill after {lived:.0} s, for {interval:?} s: {}",
         leak["title"]
     );
     assert!(left > 1.0, "announced {left} s before the kill");
