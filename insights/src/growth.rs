@@ -20,7 +20,7 @@ const NOTICED: f64 = 0.005;
 /// Units of a resource, and how to write them.
 pub(crate) type Written = fn(f64) -> String;
 
-/// `it grows by 22 MiB a minute (over the last 8m32s), faster in the last 2m08s`. `None` while it does not grow.
+/// `it grew by 22 MiB a minute over the last 8m32s, faster at the end`. `None` while it does not grow.
 pub(crate) fn trend(fill: &Fill, horizon: usize, capacity: f64, written: Written) -> Option<String> {
     let (recent, whole) = (statistics(fill, horizon), statistics(fill, horizon + WHOLE));
     let told = whole.or(recent)?;

@@ -1,5 +1,6 @@
-//! A peer of which some connects fail and others succeed: told when more fail than used to.
+//! Peers to which connects fail: all of them, or a part that has become larger than it used to be.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use correlator::{ContainerView, Failure, Insight, Peer, Rate, Source, Timestamp, Window, signals};
@@ -12,6 +13,35 @@ use crate::{peers, risen};
 const LEAST: usize = 5;
 const MINUTE: Duration = Duration::from_secs(60);
 const LATELY: Duration = Duration::from_secs(20);
+
+/// The connects that failed in this way, by peer.
+pub(crate) fn failing_peers<'a>(
+    container: &ContainerView<'a>,
+    is_it: impl Fn(&Failure) -> bool,
+) -> BTreeMap<&'a Peer, Vec<&'a Failure>> {
+    let mut by_peer: BTreeMap<&Peer, Vec<&Failure>> = BTreeMap::new();
+    for failure in container.failures(&signals::TCP_CONNECT) {
+        if let (true, Some(peer)) = (is_it(failure), &failure.peer) {
+            by_peer.entry(peer).or_default().push(failure);
+        }
+    }
+    by_peer
+}
+
+/// Whether at least so many connects failed since the peer last answered, the newest of them lately.
+pub(crate) fn is_in_vain(
+    failures: &[&Failure],
+    answered: Option<Timestamp>,
+    now: Timestamp,
+    lately: Duration,
+    least: usize,
+) -> bool {
+    let newest = failures.iter().map(|failure| failure.at).max().unwrap_or_default();
+    let in_vain = failures
+        .iter()
+        .filter(|failure| answered.is_none_or(|at| failure.at >= at));
+    now.since(newest) < lately && in_vain.count() >= least
+}
 
 /// The rate of failed connects to a peer that answers others, when it has risen.
 pub(crate) fn risen(container: &ContainerView<'_>, peer: &Peer, failures: &[&Failure], now: Timestamp) -> Option<Rate> {

@@ -18,7 +18,6 @@
 //! **What to do.** Mend what the cause names. Without one, look for a firewall between the two: a dropped packet looks like this,
 //! a closed port does not.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use correlator::{
@@ -26,9 +25,9 @@ use correlator::{
 };
 
 use crate::obstacles::{self, Obstacle};
-use crate::{partly, peers};
 use crate::phrase::{count, duration};
 use crate::suspects;
+use crate::{partly, peers};
 
 const LEAST: usize = 3;
 const CRITICAL: usize = 20;
@@ -67,26 +66,17 @@ impl Detector for Rule {
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insight> {
-    let mut by_peer: BTreeMap<&Peer, Vec<&Failure>> = BTreeMap::new();
-    for failure in container.failures(&signals::TCP_CONNECT) {
-        if let (true, Some(peer)) = (is_unanswered(failure), &failure.peer) {
-            by_peer.entry(peer).or_default().push(failure);
-        }
-    }
-    let is_found = |peer: &Peer, failures: &[&Failure]| {
-        let last = failures.iter().map(|failure| failure.at).max().unwrap_or_default();
-        let answered = last_answer(container, peer);
-        let in_vain = failures.iter().filter(|failure| answered.is_none_or(|at| failure.at >= at));
-        window.now().since(last) < FRESH && in_vain.count() >= LEAST
-    };
-    let told = by_peer.into_iter().filter_map(|(peer, failures)| {
-        if is_found(peer, &failures) {
-            return Some(insight(window, container, peer, &failures));
-        }
-        let rate = partly::risen(container, peer, &failures, window.now())?;
-        let insight = insight(window, container, peer, &failures);
-        Some(partly::told(insight, window, container, (peer, &rate), PARTLY))
-    });
+    let told = partly::failing_peers(container, is_unanswered)
+        .into_iter()
+        .filter_map(|(peer, failures)| {
+            let answered = last_answer(container, peer);
+            let insight = || insight(window, container, peer, &failures);
+            if partly::is_in_vain(&failures, answered, window.now(), FRESH, LEAST) {
+                return Some(insight());
+            }
+            let rate = partly::risen(container, peer, &failures, window.now())?;
+            Some(partly::told(insight(), window, container, (peer, &rate), PARTLY))
+        });
     told.collect()
 }
 

@@ -43,6 +43,16 @@ struct Kind {
     written: growth::Written,
 }
 
+impl Kind {
+    /// Where its figures are read: the cgroup files, or /proc and the file systems.
+    fn source(&self) -> Source {
+        match self.resource {
+            Resource::Processes => Source::Cgroup,
+            _ => Source::Kernel,
+        }
+    }
+}
+
 const OF_CONTAINERS: [Kind; 2] = [
     Kind {
         resource: Resource::Processes,
@@ -183,7 +193,7 @@ fn told(window: &Window<'_>, subject: Subject, kind: &Kind, name: &str, filling:
     insight.what = format!("{}/{name}", kind.resource.label());
     let reasons = growth::reasons(&window.reasons(danger.fill, danger.horizon));
     for says in trend.into_iter().chain(growth::peaks(danger.fill)).chain(reasons) {
-        insight = insight.because(window.now(), Source::Cgroup, says);
+        insight = insight.because(window.now(), kind.source(), says);
     }
     if let (Resource::NodeMemory, Subject::Node(node)) = (kind.resource, &insight.subject) {
         let largest: Vec<String> = consumers::on_node(window, node)

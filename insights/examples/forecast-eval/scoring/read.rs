@@ -62,9 +62,11 @@ fn rows(text: &str, about: &About) -> Result<Vec<Row>, (usize, String)> {
     let mut rows: Vec<Row> = Vec::new();
     for (number, line) in lines {
         let row = columns.row(line, about.limit).map_err(|why| (number, why))?;
-        if rows.last().is_some_and(|last| row.at <= last.at) {
-            return Err((number, format!("t_seconds {} is not after the row before", row.at)));
+        if rows.last().is_some_and(|last| row.at < last.at) {
+            return Err((number, format!("t_seconds {} is before the row before", row.at)));
         }
+        // Times are rounded: of two samples of one moment the later one holds.
+        rows.pop_if(|last| last.at >= row.at);
         if let Some(kill) = about.killed_at.filter(|kill| row.at >= *kill) {
             return Err((
                 number,
@@ -151,12 +153,22 @@ mod tests {
     }
 
     #[test]
+    fn of_two_samples_of_one_moment_the_later_one_holds() {
+        let rows = "0,100,10,10,0,0\n1,120,10,10,0,0\n1,130,10,10,0,0\n";
+        let traces = read(&format!("{HEADER}\n{rows}"), JSON).unwrap();
+        let last = traces[0].rows[1];
+        assert_eq!(traces[0].rows.len(), 2);
+        assert!((last.usage - last.unreclaimable - 20.0).abs() < 1e-9, "{last:?}");
+        assert!(last.usage > 125.0 || last.usage * last.limit > 125.0, "{last:?}");
+    }
+
+    #[test]
     fn a_bad_table_is_told_with_its_line() {
         for (rows, told) in [
             ("0,100,10,10,0,0\n1,120,10\n", "a_000.csv:3: 3 values for 6 columns"),
             (
-                "0,100,10,10,0,0\n0,120,10,10,0,0\n",
-                "a_000.csv:3: t_seconds 0 is not after",
+                "1,100,10,10,0,0\n0,120,10,10,0,0\n",
+                "a_000.csv:3: t_seconds 0 is before",
             ),
             (
                 "0,100,10,10,0,0\n3,120,10,10,0,0\n",
