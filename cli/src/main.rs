@@ -31,6 +31,7 @@ const LOG: &str = "warn,kube_client=off,kube_runtime=off";
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     start_log();
+    privileges::take_up();
     let done = match arguments.command {
         Command::Sniff(sniff) => sniff::run(&sniff, Some(sniff.output.unwrap_or(Output::Human))),
         Command::Agent(agent) => sniff::run(&agent.sniff, agent.sniff.output),

@@ -1,4 +1,4 @@
-//! Gives up the capabilities of this process once everything that needs them is done.
+//! Takes up the capabilities that this process was given, and gives them up once everything that needs them is done.
 //!
 //! Capabilities belong to threads, so this runs before any other thread is started; those inherit what is left. The files
 //! that a run reads later are open to everyone: `/proc/<pid>/{stat,status,cgroup,comm,limits}`, the cgroup files, and the
@@ -15,6 +15,17 @@ const FOR_PROBES: &[&[Capability]] = &[
     &[Capability::CAP_BPF],
     &[Capability::CAP_BPF, Capability::CAP_PERFMON],
 ];
+
+/// Makes effective what is permitted. The program file of the image is marked with capabilities that are permitted only
+/// (`setcap cap_bpf+p`): one marked with effective ones could not be started where a part of them is withheld. Before any
+/// other thread is started, as these would not get them.
+pub(crate) fn take_up() {
+    let taken =
+        caps::read(None, CapSet::Permitted).and_then(|permitted| caps::set(None, CapSet::Effective, &permitted));
+    if let Err(error) = taken {
+        tracing::warn!(%error, "Capabilities that are permitted cannot be made effective.");
+    }
+}
 
 /// Keeps as little as `can_read` is content with, besides `always`. Where nothing is enough, or on an error, all is kept
 /// and said.
