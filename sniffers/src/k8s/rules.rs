@@ -1,4 +1,4 @@
-//! What the API server must allow, in the terms of a role. `deploy/rbac.yaml` grants exactly this.
+//! What the API server must allow, in the terms of a role. `deploy/manifests/tapio.yaml` grants exactly this.
 
 use kube::Resource;
 use kube::core::NamespaceResourceScope;

@@ -1,4 +1,4 @@
-//! What is asked of the API server, what the sniffer says it asks, and what `deploy/rbac.yaml` allows are the same.
+//! What is asked of the API server, what the sniffer says it asks, and what `deploy/manifests/tapio.yaml` allows are the same.
 
 use std::collections::BTreeSet;
 
@@ -38,9 +38,10 @@ fn cluster() -> Config {
 
 /// The objects of the file.
 fn manifest() -> Vec<Value> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/rbac.yaml");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy/manifests/tapio.yaml");
     let text = std::fs::read_to_string(path).unwrap();
     text.split("\n---\n")
+        .skip(1)
         .map(|object| serde_saphyr::from_str(object).unwrap())
         .collect()
 }
