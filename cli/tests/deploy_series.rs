@@ -1,9 +1,11 @@
-//! The dashboard and the alerts in `deploy/` ask for series that tapio exports, by labels that these have.
+//! The dashboard and the alerts in `deploy/` ask for series that tapio exports, by labels that these have; the manifests
+//! start it with flags and variables that it knows.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -159,4 +161,35 @@ fn names_and_labels_are_found_in_an_expression() {
     ];
     let owned = expected.map(|(name, labels)| (name.to_owned(), labels.into_iter().map(str::to_owned).collect()));
     assert_eq!(selected(expression), owned);
+}
+
+#[test]
+fn the_manifests_start_tapio_with_flags_and_variables_that_it_knows() {
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&read("deploy/manifests/tapio.yaml")).unwrap();
+    let mut started = 0;
+    for object in &objects {
+        for container in object["spec"]["template"]["spec"]["containers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let list = |name: &str| container[name].as_array().cloned().unwrap_or_default();
+            let arguments: Vec<String> = list("args")
+                .iter()
+                .map(|one| one.as_str().unwrap().to_owned())
+                .collect();
+            let mut tapio = Command::new(env!("CARGO_BIN_EXE_tapio"));
+            let output = tapio.args(&arguments).arg("--help").output().unwrap();
+            let help = String::from_utf8(output.stdout).unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{arguments:?}: {said}");
+            for variable in list("env") {
+                let name = variable["name"].as_str().unwrap();
+                let is_known = name == "TAPIO_LOG" || help.contains(&format!("[env: {name}="));
+                assert!(is_known, "{name} is no variable of tapio: {help}");
+            }
+            started += 1;
+        }
+    }
+    assert_eq!(started, 2);
 }
