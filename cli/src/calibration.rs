@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use correlator::forecast::StateError;
 use correlator::{Calibration, Timestamp};
 
 /// No calibration that tapio writes is larger.
@@ -37,6 +38,27 @@ pub(crate) fn load(path: &Path, model: &str) -> Result<Option<Calibration>> {
     Calibration::from_json(&text, model).with_context(reading).map(Some)
 }
 
+/// What a run starts with. What was learnt with another model, as before an upgrade, says nothing about this one: it is a cold
+/// start, and a word on stderr.
+pub(crate) fn take_up(path: &Path, model: &str) -> Result<Calibration> {
+    let loaded = load(path, model);
+    if let Some(other) = loaded.as_ref().err().and_then(other_model) {
+        tracing::warn!(
+            "The calibration {} was learnt with the model {other}; what is learnt begins anew.",
+            path.display()
+        );
+        return Ok(Calibration::default());
+    }
+    Ok(loaded?.unwrap_or_default())
+}
+
+fn other_model(error: &anyhow::Error) -> Option<&str> {
+    match error.downcast_ref() {
+        Some(StateError::Model { learnt_with, .. }) => Some(learnt_with),
+        _ => None,
+    }
+}
+
 /// Where what is learnt is saved.
 pub(crate) struct Keeper {
     path: PathBuf,
@@ -62,7 +84,19 @@ impl Keeper {
                 keeper.path.display()
             )
         })?;
+        keeper.set_aside()?;
         Ok(keeper)
+    }
+
+    /// Keeps what was learnt with another model under that model's name.
+    fn set_aside(&self) -> Result<()> {
+        let loaded = load(&self.path, &self.model);
+        let Some(other) = loaded.as_ref().err().and_then(other_model) else {
+            return Ok(());
+        };
+        let mut name: OsString = self.path.clone().into_os_string();
+        name.push(format!(".{}", other.replace(|c: char| !c.is_ascii_alphanumeric(), "-")));
+        fs::rename(&self.path, &name).with_context(|| format!("setting aside the calibration {}", self.path.display()))
     }
 
     /// Saves now and then. The first call only starts the clock.
@@ -124,6 +158,21 @@ mod tests {
         keeper.save(&Calibration::default()).expect("saved over itself");
         assert_eq!(load(&path, "m").expect("loaded"), Some(Calibration::default()));
         assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn after_an_upgrade_of_the_model_learning_begins_anew_and_the_old_file_is_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("calibration.json");
+        let old = Keeper::new(&path, "trees-1".to_owned()).expect("a keeper");
+        old.save(&Calibration::default()).expect("saved");
+        let kept = fs::read_to_string(&path).expect("the old file");
+        assert_eq!(take_up(&path, "trees-2").expect("a cold start"), Calibration::default());
+        let new = Keeper::new(&path, "trees-2".to_owned()).expect("a keeper");
+        new.save(&Calibration::default()).expect("saved");
+        let aside = fs::read_to_string(folder.path().join("calibration.json.trees-1"));
+        assert_eq!(aside.expect("the old file"), kept);
+        assert!(load(&path, "trees-2").expect("loaded").is_some());
     }
 
     #[test]

@@ -51,8 +51,8 @@ pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
         Forecast::ClosedForm => insights::closed_form(),
     };
     let (model, path) = (forecaster.name(), sniff.calibration.as_deref());
-    let calibration = path.map(|path| calibration::load(path, &model)).transpose()?;
-    let calibration = calibration.flatten().unwrap_or_default();
+    let calibration = path.map(|path| calibration::take_up(path, &model)).transpose()?;
+    let calibration = calibration.unwrap_or_default();
     let mut session = Session::new(sniff.batch_size, forecaster, calibration, scope);
     if let (true, Some(path)) = (sniff.learn, path) {
         session.keep(Keeper::new(path, model.clone())?);
