@@ -1,18 +1,33 @@
 //! The command line.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap_complete::Shell;
 use sniffers::k8s::LeaseName;
 
 use crate::http::{Listen, listen};
 use crate::profile;
 
+const EXIT_CODES: &str = "Exit codes: 0 done, also when the reader of the output went away and on the first Ctrl-C or SIGTERM; \
+    1 it failed; 2 the command line is wrong; 3 findings at or above --fail-on; 4 `tapio doctor` found something that \
+    fails; 130 second Ctrl-C.";
+
+const COMPLETIONS: &str = "\
+bash:  source <(tapio completion bash)
+zsh:   tapio completion zsh > \"${fpath[1]}/_tapio\"
+fish:  tapio completion fish > ~/.config/fish/completions/tapio.fish
+
+For `kubectl tapio`, link tapio as kubectl-tapio and as kubectl_complete-tapio in a folder of the PATH: kubectl's own
+completion (1.26 and later) then asks tapio.";
+
 /// Tells what is wrong with a Kubernetes workload, why, what will happen next, and which kubectl command fixes it.
 #[derive(Debug, Parser)]
-#[command(name = "tapio", version, propagate_version = true, disable_help_subcommand = true)]
+#[command(name = "tapio", version, propagate_version = true, disable_help_subcommand = true, after_help = EXIT_CODES)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -29,8 +44,17 @@ pub(crate) enum Command {
     /// Show the manual page of an insight; without an id, the list
     Explain {
         /// Id of the insight, such as oom-killed
+        #[arg(value_parser = InsightId, hide_possible_values = true)]
         id: Option<String>,
     },
+    /// Print the script that completes tapio's command line in a shell
+    #[command(after_help = COMPLETIONS)]
+    Completion {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print a manual page, to be read with `man -l -`
+    Man(Manual),
     /// Show the version
     Version,
 }
@@ -190,6 +214,36 @@ pub(crate) struct Doctor {
     /// When to use colour
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Manual {
+    /// The command; without, the page of tapio itself
+    #[arg(value_parser = ["sniff", "agent", "doctor", "explain", "completion", "man", "version"])]
+    pub(crate) command: Option<String>,
+
+    /// Write all pages into this folder instead
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "command")]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+/// Takes any text, and offers the ids of insights where a shell completes it: `explain` tells unknown ones from those that
+/// are not recognised yet.
+#[derive(Debug, Clone)]
+struct InsightId;
+
+impl TypedValueParser for InsightId {
+    type Value = String;
+
+    fn parse_ref(&self, cmd: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(cmd, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(
+            insights::MANUALS.iter().map(|(id, _)| PossibleValue::new(*id)),
+        ))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,6 +2,8 @@
 
 mod args;
 mod calibration;
+mod called;
+mod candidates;
 mod doctor;
 mod dump;
 mod explain;
@@ -13,39 +15,52 @@ mod privileges;
 mod profile;
 mod scope;
 mod session;
+mod shells;
 mod sniff;
 mod sources;
 
+use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use anyhow::Result;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Arguments, Command, Output};
+use crate::args::{Command, Output};
+use crate::called::Called;
 
 /// What is logged unless `TAPIO_LOG` says otherwise. The Kubernetes client calls an error, each time, what tapio
 /// recovers from or says once.
 const LOG: &str = "warn,kube_client=off,kube_runtime=off";
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    start_log();
-    privileges::take_up();
-    let done = match arguments.command {
-        Command::Sniff(sniff) => sniff::run(&sniff, Some(sniff.output.unwrap_or(Output::Human))),
-        Command::Agent(agent) => sniff::run(&agent.sniff, agent.sniff.output),
-        Command::Doctor(doctor) => doctor::run(&doctor),
-        Command::Explain { id } => explain::run(id.as_deref()),
-        Command::Version => explain::version(),
-    };
-    match done {
+    match run(std::env::args_os().collect()) {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tapio: {}", insights::escape(&format!("{error:#}"), 1000));
             ExitCode::FAILURE
         }
+    }
+}
+
+fn run(words: Vec<OsString>) -> Result<ExitCode> {
+    let called = Called::by(words.first().map(OsString::as_os_str));
+    if called == Called::Completer {
+        let words = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+        return candidates::run(called.command(), &words.collect::<Vec<_>>());
+    }
+    let arguments = called::arguments(called, words);
+    start_log();
+    privileges::take_up();
+    match arguments.command {
+        Command::Sniff(sniff) => sniff::run(&sniff, Some(sniff.output.unwrap_or(Output::Human))),
+        Command::Agent(agent) => sniff::run(&agent.sniff, agent.sniff.output),
+        Command::Doctor(doctor) => doctor::run(&doctor),
+        Command::Explain { id } => explain::run(id.as_deref()),
+        Command::Completion { shell } => shells::completion(shell, called),
+        Command::Man(manual) => shells::manual(&manual),
+        Command::Version => explain::version(),
     }
 }
 
