@@ -33,6 +33,21 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+impl Arguments {
+    /// How output looks.
+    pub(crate) fn look(&self) -> Look {
+        match &self.command {
+            Command::Sniff(sniff) => sniff.look,
+            Command::Agent(agent) => agent.sniff.look,
+            Command::Doctor(doctor) => doctor.look,
+            _ => Look {
+                color: Color::Auto,
+                ascii: false,
+            },
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Watch this node and the API server, and say what is wrong
@@ -161,9 +176,20 @@ pub(crate) struct Sniff {
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,
 
+    #[command(flatten)]
+    pub(crate) look: Look,
+}
+
+/// How output looks, for all commands that have colours and marks.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Look {
     /// When to use colour
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub(crate) color: Color,
+
+    /// ASCII only, as in a locale that is not UTF-8
+    #[arg(long)]
+    pub(crate) ascii: bool,
 }
 
 /// Runs until SIGTERM, then says on stderr what was done and exits with 0.
@@ -211,9 +237,8 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "FILE", env = "TAPIO_CALIBRATION")]
     pub(crate) calibration: Option<PathBuf>,
 
-    /// When to use colour
-    #[arg(long, value_enum, default_value_t = Color::Auto)]
-    pub(crate) color: Color,
+    #[command(flatten)]
+    pub(crate) look: Look,
 }
 
 #[derive(Debug, Args)]
@@ -258,8 +283,12 @@ pub(crate) enum DoctorOutput {
 pub(crate) enum Output {
     /// For people
     Human,
+    /// For people, with dates and ids, and all of an insight each time it changes
+    Wide,
     /// One JSON object a line
     Json,
+    /// One YAML document each, with the fields of the JSON
+    Yaml,
     /// One text exposition (0.0.4), when the run ends
     Prometheus,
 }
@@ -298,7 +327,7 @@ pub(crate) enum Forecast {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// On a terminal that is not dumb; `NO_COLOR` and `CLICOLOR_FORCE` decide before that
     Auto,
     /// Always
     Always,

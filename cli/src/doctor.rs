@@ -15,7 +15,7 @@ use anyhow::{Context as _, Result};
 use sniffers::k8s::Config;
 
 use crate::args::{Doctor, DoctorOutput};
-use crate::output::{glyphs, set_color};
+use crate::output::glyphs;
 use row::Mark;
 
 /// Exit code when something that tapio needs does not work.
@@ -23,7 +23,6 @@ const FAILED: u8 = 4;
 
 /// Looks at everything the arguments allow, loads and attaches every probe for a moment, and says how that went.
 pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode> {
-    set_color(doctor.color);
     let mut rows = Vec::new();
     if !doctor.k8s_only {
         rows.extend(host::rows(Path::new("/")));

@@ -20,7 +20,6 @@ mod sniff;
 mod sources;
 
 use std::ffi::OsString;
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -28,6 +27,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::args::{Command, Output};
 use crate::called::Called;
+use crate::output::{color, glyphs};
 
 /// What is logged unless `TAPIO_LOG` says otherwise. The Kubernetes client calls an error, each time, what tapio
 /// recovers from or says once.
@@ -51,7 +51,12 @@ fn run(words: Vec<OsString>) -> Result<ExitCode> {
         return candidates::run(called.command(), &words.collect::<Vec<_>>());
     }
     let arguments = called::arguments(called, words);
-    start_log();
+    let look = arguments.look();
+    if look.ascii {
+        glyphs::use_ascii();
+    }
+    color::set(look.color);
+    start_log(color::of_logs(look.color));
     privileges::take_up();
     match arguments.command {
         Command::Sniff(sniff) => sniff::run(&sniff, Some(sniff.output.unwrap_or(Output::Human))),
@@ -65,9 +70,8 @@ fn run(words: Vec<OsString>) -> Result<ExitCode> {
 }
 
 /// Logs go to stderr; `TAPIO_LOG=debug` shows more.
-fn start_log() {
+fn start_log(ansi: bool) {
     let filter = EnvFilter::try_from_env("TAPIO_LOG").unwrap_or_else(|_| EnvFilter::new(LOG));
-    let ansi = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(ansi)

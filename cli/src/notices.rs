@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use correlator::{Fact, Stats};
-use insights::escape;
 use sniffers::Sniffer;
 use sniffers::k8s::dump::Dump;
 use sniffers::recording::{Header, Losses, RecordingError};
@@ -47,8 +46,11 @@ impl Notices {
 
     /// What a recording holds.
     pub(crate) fn recording(&self, header: &Header) {
-        let (node, kernel) = (escape(&header.node, LONGEST), escape(&header.kernel, LONGEST));
-        let version = escape(&header.tapio, LONGEST);
+        let (node, kernel) = (
+            self.glyphs.text(&header.node, LONGEST),
+            self.glyphs.text(&header.kernel, LONGEST),
+        );
+        let version = self.glyphs.text(&header.tapio, LONGEST);
         eprintln!(
             "{} recorded on {node} (Linux {kernel}) from {} by tapio {version}\n",
             self.glyphs.good, header.started
@@ -59,7 +61,7 @@ impl Notices {
     pub(crate) fn dump(&self, dump: &Dump) {
         let listed = |kinds: &BTreeMap<String, usize>| {
             let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-            escape(&kinds.join(", "), LONGEST)
+            self.glyphs.text(&kinds.join(", "), LONGEST)
         };
         eprintln!(
             "{} dump of {}, its newest time: {}",
@@ -75,7 +77,11 @@ impl Notices {
             );
         }
         for object in &dump.unreadable {
-            eprintln!("{} not readable: {}", self.glyphs.bad, escape(object, LONGEST));
+            eprintln!(
+                "{} not readable: {}",
+                self.glyphs.bad,
+                self.glyphs.text(object, LONGEST)
+            );
         }
         if dump.unreadable_count > dump.unreadable.len() {
             let more = dump.unreadable_count - dump.unreadable.len();
@@ -89,11 +95,15 @@ impl Notices {
         match fact {
             Fact::Blind(gap) => {
                 let text = format!("{}: {} not watched: {}; {}", gap.source, gap.what, gap.why, gap.fix);
-                eprintln!("{} {}", self.glyphs.bad, escape(&text, LONGEST));
+                eprintln!("{} {}", self.glyphs.bad, self.glyphs.text(&text, LONGEST));
             }
             Fact::Sighted { source } => match self.starting.remove(&**source) {
                 Some(watches) => eprintln!("{} {source}: watching {watches}", self.glyphs.good),
-                None => eprintln!("{} {} is watched again", self.glyphs.good, escape(source, LONGEST)),
+                None => eprintln!(
+                    "{} {} is watched again",
+                    self.glyphs.good,
+                    self.glyphs.text(source, LONGEST)
+                ),
             },
             _ => {}
         }
@@ -105,7 +115,7 @@ impl Notices {
             eprintln!(
                 "{} {}; recording resumes when it can",
                 self.glyphs.bad,
-                escape(&chain(&error), LONGEST)
+                self.glyphs.text(&chain(&error), LONGEST)
             );
         }
     }
@@ -132,7 +142,7 @@ impl Notices {
             losses.unreadable_records,
             losses.unrecorded,
         );
-        eprintln!("{} {}", self.glyphs.bad, escape(&text, LONGEST));
+        eprintln!("{} {}", self.glyphs.bad, self.glyphs.text(&text, LONGEST));
     }
 
     /// What was done.

@@ -58,7 +58,7 @@ pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
         session.keep(Keeper::new(path, model.clone())?);
     }
     if let Some(output) = output {
-        session.show(output::writer(output, sniff.color));
+        session.show(output::writer(output));
     }
     let (stats, worst) = match (&sniff.replay, &sniff.k8s_dump) {
         (Some(path), _) => replayed(path, session)?,

@@ -35,7 +35,10 @@ fn refuses(arguments: &[&str], code: i32, part: &str) {
 #[test]
 fn unknown_flags_and_values_are_usage_errors() {
     for (arguments, part) in [
-        (&["sniff", "-o", "xml"][..], "possible values: human, json, prometheus"),
+        (
+            &["sniff", "-o", "xml"][..],
+            "possible values: human, wide, json, yaml, prometheus",
+        ),
         (&["sniff", "--batch-size", "0"], "from 1 to 100000"),
         (&["sniff", "--batch-size", "many"], "from 1 to 100000"),
         (&["sniff", "--duration", "5"], "with its unit"),

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use colored::Colorize as _;
-use insights::escape;
 use serde::Serialize;
 
 use crate::output::glyphs::Glyphs;
@@ -69,9 +68,14 @@ pub(crate) fn table(rows: &[Row], glyphs: &Glyphs) -> String {
             Mark::Warn => "!".yellow(),
             Mark::Fail => glyphs.bad.red(),
         };
-        let _ = writeln!(text, "{mark} {:width$}  {}", row.check, escape(&row.found, LONGEST));
+        let _ = writeln!(
+            text,
+            "{mark} {:width$}  {}",
+            row.check,
+            glyphs.text(&row.found, LONGEST)
+        );
         if let Some(hint) = &row.hint {
-            let _ = writeln!(text, "  {:width$}  {}", "", escape(hint, LONGEST).dimmed());
+            let _ = writeln!(text, "  {:width$}  {}", "", glyphs.text(hint, LONGEST).dimmed());
         }
     }
     let count = |mark| rows.iter().filter(|row| row.mark == mark).count();

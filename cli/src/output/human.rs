@@ -4,7 +4,6 @@ use std::io::{self, Write};
 
 use colored::{ColoredString, Colorize as _};
 use correlator::{Evidence, Insight, Owner, Prediction, Remedy, Severity, Status, Subject, Timestamp};
-use insights::escape;
 use textwrap::{Options, WordSplitter};
 
 use super::Writer;
@@ -13,29 +12,56 @@ use super::glyphs::Glyphs;
 /// Longest foreign text that is shown, characters.
 const LONGEST: usize = 2_000;
 
+/// What stands behind the head of what was said before.
+const UPDATE: &str = " (update)";
+
 /// Pieces of evidence that an update shows.
 const NEWEST: usize = 3;
+
+/// How much of an insight is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// What a person needs to act.
+    Usual,
+    /// And dates, ids, and all of it at each update.
+    Wide,
+}
 
 /// Writes insights in the layout of the manual.
 pub(crate) struct Human<W> {
     out: W,
     glyphs: Glyphs,
     width: usize,
+    detail: Detail,
 }
 
-/// The width of the terminal, between 60 and 120 columns; 100 when there is none.
+/// The width of the terminal, between 30 and 120 columns. Where there is none nothing is wrapped: the reader of a file or a
+/// pipe wraps or searches as it likes.
 pub(crate) fn terminal_width() -> usize {
     use std::io::IsTerminal as _;
     if io::stdout().is_terminal() {
-        textwrap::termwidth().clamp(60, 120)
+        textwrap::termwidth().clamp(30, 120)
     } else {
-        100
+        usize::MAX
     }
 }
 
 impl<W: Write> Human<W> {
-    pub(crate) fn new(out: W, glyphs: Glyphs, width: usize) -> Self {
-        Self { out, glyphs, width }
+    pub(crate) fn new(out: W, glyphs: Glyphs, width: usize, detail: Detail) -> Self {
+        Self {
+            out,
+            glyphs,
+            width,
+            detail,
+        }
+    }
+
+    /// The time of day, or with -o wide the date too.
+    fn clock(&self, at: Timestamp) -> String {
+        match self.detail {
+            Detail::Usual => clock(at),
+            Detail::Wide => at.to_string(),
+        }
     }
 
     fn line(&mut self, indent: usize, text: &str) -> io::Result<()> {
@@ -44,7 +70,7 @@ impl<W: Write> Human<W> {
 
     /// One paragraph: `first` stands before its first line, `rest` before the others.
     fn marked(&mut self, first: &str, rest: &str, text: &str) -> io::Result<()> {
-        let text = escape(text, LONGEST);
+        let text = self.glyphs.text(text, LONGEST);
         let options = Options::new(self.width)
             .initial_indent(first)
             .subsequent_indent(rest)
@@ -66,7 +92,7 @@ impl<W: Write> Human<W> {
             self.out,
             "      {label}{} {}",
             "$".dimmed(),
-            escape(command, LONGEST).bold()
+            self.glyphs.text(command, LONGEST).bold()
         )
     }
 
@@ -78,14 +104,19 @@ impl<W: Write> Human<W> {
         let bar = self.glyphs.bar;
         let word = insight.severity.label().to_uppercase();
         let head = paint(insight.severity, &format!("{bar} {word} {bar}"));
-        writeln!(self.out, "{head} {} {}{again}", clock(insight.at), insight.id.dimmed())?;
+        writeln!(
+            self.out,
+            "{head} {} {}{again}",
+            self.clock(insight.at),
+            insight.id.dimmed()
+        )?;
         self.line(0, &insight.title)?;
         self.line(3, &insight.cause)
     }
 
     /// What is new since it was said: the actions stay as they were.
     fn update(&mut self, insight: &Insight) -> io::Result<()> {
-        self.head(insight, " (update)")?;
+        self.head(insight, UPDATE)?;
         let newest = insight.evidence.len().saturating_sub(NEWEST);
         for evidence in insight.evidence.iter().skip(newest) {
             self.evidence(evidence)?;
@@ -99,7 +130,7 @@ impl<W: Write> Human<W> {
 
     fn evidence(&mut self, evidence: &Evidence) -> io::Result<()> {
         let source = evidence.source.label();
-        self.bullet(&format!("{} {source}: {}", clock(evidence.at), evidence.says))
+        self.bullet(&format!("{} {source}: {}", self.clock(evidence.at), evidence.says))
     }
 
     fn consequences(&mut self, insight: &Insight) -> io::Result<()> {
@@ -107,17 +138,18 @@ impl<W: Write> Human<W> {
             return Ok(());
         }
         self.heading("", &format!("Explains {} more:", insight.consequences.count))?;
-        insight
-            .consequences
-            .examples
-            .iter()
-            .try_for_each(|example| self.bullet(example))
+        let examples = &insight.consequences.examples;
+        examples.iter().try_for_each(|example| self.bullet(example))?;
+        match insight.consequences.count.saturating_sub(examples.len()) {
+            0 => Ok(()),
+            more => self.bullet(&format!("and {more} more")),
+        }
     }
 
-    fn whole(&mut self, insight: &Insight) -> io::Result<()> {
-        self.head(insight, "")?;
+    fn whole(&mut self, insight: &Insight, again: &str) -> io::Result<()> {
+        self.head(insight, again)?;
         self.heading(self.glyphs.affected, "Affected resources:")?;
-        for resource in affected(&insight.subject) {
+        for resource in affected(&insight.subject, self.detail) {
             self.bullet(&resource)?;
         }
         self.heading("", "Evidence:")?;
@@ -182,15 +214,17 @@ impl<W: Write> Writer for Human<W> {
                 self.out,
                 "{} {} {}",
                 head.green(),
-                clock(insight.at),
+                self.clock(insight.at),
                 insight.id.dimmed()
             )?;
             self.line(3, &format!("no longer seen: {}", insight.title))?;
             writeln!(self.out)?;
-        } else if insight.status == Status::Updated {
-            self.update(insight)?;
+        } else if insight.status == Status::Opened {
+            self.whole(insight, "")?;
+        } else if self.detail == Detail::Wide {
+            self.whole(insight, UPDATE)?;
         } else {
-            self.whole(insight)?;
+            self.update(insight)?;
         }
         self.out.flush()
     }
@@ -218,7 +252,7 @@ fn span(seconds: f64) -> String {
     }
 }
 
-fn affected(subject: &Subject) -> Vec<String> {
+fn affected(subject: &Subject, detail: Detail) -> Vec<String> {
     let (Subject::Container(id) | Subject::Pod(id)) = subject else {
         return vec![subject.to_string()];
     };
@@ -236,5 +270,13 @@ fn affected(subject: &Subject) -> Vec<String> {
             .map(|Owner { kind, name }| format!("owner: {kind} {name}")),
     );
     resources.extend(id.node.iter().map(|node| format!("node: {node}")));
+    if detail == Detail::Wide {
+        resources.extend(id.container_id.iter().map(|id| format!("container id: {id}")));
+        resources.extend(
+            Some(&id.uid)
+                .filter(|uid| !uid.is_empty())
+                .map(|uid| format!("pod uid: {uid}")),
+        );
+    }
     resources
 }
