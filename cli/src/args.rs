@@ -1,29 +1,24 @@
 //! The command line.
 
-use std::ffi::OsStr;
+mod shells;
+
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use correlator::LabelSelector;
 use sniffers::k8s::LeaseName;
 
 use crate::http::{Listen, listen};
-use crate::profile;
+use crate::{profile, selector};
+pub(crate) use shells::Manual;
+use shells::{COMPLETIONS, InsightId};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, also when the reader of the output went away and on the first Ctrl-C or SIGTERM; \
     1 it failed; 2 the command line is wrong; 3 findings at or above --fail-on; 4 `tapio doctor` found something that \
     fails; 130 second Ctrl-C.";
-
-const COMPLETIONS: &str = "\
-bash:  source <(tapio completion bash)
-zsh:   tapio completion zsh > \"${fpath[1]}/_tapio\"
-fish:  tapio completion fish > ~/.config/fish/completions/tapio.fish
-
-For `kubectl tapio`, link tapio as kubectl-tapio and as kubectl_complete-tapio in a folder of the PATH: kubectl's own
-completion (1.26 and later) then asks tapio.";
 
 /// Tells what is wrong with a Kubernetes workload, why, what will happen next, and which kubectl command fixes it.
 #[derive(Debug, Parser)]
@@ -85,6 +80,10 @@ pub(crate) struct Sniff {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "k8s_only", "ebpf_only", "duration"])]
     pub(crate) replay: Option<PathBuf>,
 
+    /// With --replay: tell only the last part of it, such as 5m, and first what is open when that begins
+    #[arg(long, value_name = "TIME", value_parser = duration, requires = "replay")]
+    pub(crate) since: Option<Duration>,
+
     /// Judge what `kubectl get -o json` or `-o yaml` wrote, as of that moment: a file, a folder of them, or - for stdin
     #[arg(
         long,
@@ -133,6 +132,15 @@ pub(crate) struct Sniff {
     #[arg(short = 'A', long, conflicts_with = "namespace")]
     pub(crate) all_namespaces: bool,
 
+    /// Only insights of pods with such labels, as kubectl takes them: app=web,tier!=cache,env in (a,b),!canary (and of
+    /// nodes, the cluster, and what owns such pods)
+    #[arg(short = 'l', long, value_name = "LABELS", value_parser = selector::parse, conflicts_with = "ebpf_only")]
+    pub(crate) selector: Option<LabelSelector>,
+
+    /// Only insights of containers with this name (and of whole pods, nodes and the cluster)
+    #[arg(short, long, value_name = "NAME", conflicts_with = "ebpf_only")]
+    pub(crate) container: Option<String>,
+
     /// Context of the kubeconfig
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,
@@ -176,6 +184,10 @@ pub(crate) struct Sniff {
     #[arg(long, value_enum, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<Severity>,
 
+    /// On stderr only what is wrong: no progress, no summary
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
     #[command(flatten)]
     pub(crate) look: Look,
 }
@@ -197,6 +209,7 @@ pub(crate) struct Look {
 #[command(
     mut_arg("listen", |listen| listen.default_value(":9464")),
     mut_arg("replay", |replay| replay.hide(true).value_parser(watches_only::<PathBuf>)),
+    mut_arg("since", |since| since.hide(true)),
     mut_arg("k8s_dump", |dump| dump.hide(true).value_parser(watches_only::<PathBuf>)),
     mut_arg("fail_on", |fail_on| fail_on.hide(true).value_parser(watches_only::<Severity>)),
 )]
@@ -239,36 +252,6 @@ pub(crate) struct Doctor {
 
     #[command(flatten)]
     pub(crate) look: Look,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Manual {
-    /// The command; without, the page of tapio itself
-    #[arg(value_parser = ["sniff", "agent", "doctor", "explain", "completion", "man", "version"])]
-    pub(crate) command: Option<String>,
-
-    /// Write all pages into this folder instead
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "command")]
-    pub(crate) dir: Option<PathBuf>,
-}
-
-/// Takes any text, and offers the ids of insights where a shell completes it: `explain` tells unknown ones from those that
-/// are not recognised yet.
-#[derive(Debug, Clone)]
-struct InsightId;
-
-impl TypedValueParser for InsightId {
-    type Value = String;
-
-    fn parse_ref(&self, cmd: &clap::Command, arg: Option<&clap::Arg>, value: &OsStr) -> Result<String, clap::Error> {
-        StringValueParser::new().parse_ref(cmd, arg, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        Some(Box::new(
-            insights::MANUALS.iter().map(|(id, _)| PossibleValue::new(*id)),
-        ))
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

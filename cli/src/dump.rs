@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use correlator::{Severity, Stats};
 use sniffers::k8s::dump;
 
 use crate::notices::Notices;
-use crate::session::Session;
+use crate::session::{Done, Session};
 
 /// What is read of all files together.
 const MOST_BYTES: u64 = 2 << 30;
@@ -21,7 +20,7 @@ const AFTER: Duration = Duration::from_millis(1_500);
 const TICK: Duration = Duration::from_millis(100);
 
 /// Reads the dump at `path`, or from stdin where that is `-`.
-pub(crate) fn run(path: &Path, mut session: Session) -> Result<(Stats, Option<Severity>)> {
+pub(crate) fn run(path: &Path, mut session: Session) -> Result<Done> {
     let files = texts(path)?;
     let texts = files.iter().map(|(name, text)| (name.as_str(), text.as_str()));
     let dump = dump::read(texts)?;

@@ -13,11 +13,16 @@ mod notices;
 mod output;
 mod privileges;
 mod profile;
+mod replay;
 mod scope;
+mod selector;
 mod session;
 mod shells;
 mod sniff;
 mod sources;
+mod stderr;
+mod stop;
+mod tally;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -38,7 +43,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("tapio: {}", insights::escape(&format!("{error:#}"), 1000));
+            stderr::warn(&format!("tapio: {}", insights::escape(&format!("{error:#}"), 1000)));
             ExitCode::FAILURE
         }
     }
@@ -75,7 +80,9 @@ fn start_log(ansi: bool) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(ansi)
-        .with_writer(std::io::stderr)
+        .with_writer(stderr::for_logs)
+        // It would tell of a closed stderr on stderr, and panic.
+        .log_internal_errors(false)
         .init();
 }
 

@@ -1,16 +1,19 @@
 //! What the user is told on stderr beside the insights: what is watched, what is not, and what was done.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
-use correlator::{Fact, Stats};
+use correlator::Fact;
 use sniffers::Sniffer;
 use sniffers::k8s::dump::Dump;
 use sniffers::recording::{Header, Losses, RecordingError};
 
 use crate::output::glyphs::{Glyphs, from_environment};
+use crate::session::Done;
+use crate::stderr;
 
 /// Longest line of foreign text, characters.
 const LONGEST: usize = 600;
@@ -20,6 +23,8 @@ pub(crate) struct Notices {
     glyphs: Glyphs,
     /// The sniffers that have not said yet whether they can watch, and what.
     starting: BTreeMap<&'static str, Cow<'static, str>>,
+    /// Those of them that progress still names: of which nothing was said yet.
+    waited_for: BTreeSet<&'static str>,
 }
 
 impl Notices {
@@ -27,6 +32,7 @@ impl Notices {
         Self {
             glyphs: from_environment(),
             starting: BTreeMap::new(),
+            waited_for: BTreeSet::new(),
         }
     }
 
@@ -36,12 +42,17 @@ impl Notices {
             .iter()
             .map(|sniffer| (sniffer.name(), sniffer.watches()))
             .collect();
-        eprintln!("Monitoring. Press Ctrl-C to stop.");
+        self.waited_for = self.starting.keys().copied().collect();
+        stderr::tell("Monitoring. Press Ctrl-C to stop.");
+        self.progress();
     }
 
     /// Where metrics are served.
     pub(crate) fn serving(&self, address: SocketAddr) {
-        eprintln!("{} http: metrics on http://{address}/metrics", self.glyphs.good);
+        stderr::tell(&format!(
+            "{} http: metrics on http://{address}/metrics",
+            self.glyphs.good
+        ));
     }
 
     /// What a recording holds.
@@ -51,10 +62,10 @@ impl Notices {
             self.glyphs.text(&header.kernel, LONGEST),
         );
         let version = self.glyphs.text(&header.tapio, LONGEST);
-        eprintln!(
+        stderr::tell(&format!(
             "{} recorded on {node} (Linux {kernel}) from {} by tapio {version}\n",
             self.glyphs.good, header.started
-        );
+        ));
     }
 
     /// What a dump holds, of what moment it is, and what of it was not read.
@@ -63,60 +74,69 @@ impl Notices {
             let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
             self.glyphs.text(&kinds.join(", "), LONGEST)
         };
-        eprintln!(
+        stderr::tell(&format!(
             "{} dump of {}, its newest time: {}",
             self.glyphs.good,
             dump.at,
             listed(&dump.read)
-        );
+        ));
         if !dump.unknown.is_empty() {
-            eprintln!(
+            stderr::warn(&format!(
                 "{} not read, as tapio does not watch them: {}",
                 self.glyphs.bad,
                 listed(&dump.unknown)
-            );
+            ));
         }
         for object in &dump.unreadable {
-            eprintln!(
+            stderr::warn(&format!(
                 "{} not readable: {}",
                 self.glyphs.bad,
                 self.glyphs.text(object, LONGEST)
-            );
+            ));
         }
         if dump.unreadable_count > dump.unreadable.len() {
             let more = dump.unreadable_count - dump.unreadable.len();
-            eprintln!("{} and {more} more that are not readable", self.glyphs.bad);
+            stderr::warn(&format!("{} and {more} more that are not readable", self.glyphs.bad));
         }
-        eprintln!("What only the kernel sees (connects, DNS, memory) is not in a dump.\n");
+        stderr::tell("What only the kernel sees (connects, DNS, memory) is not in a dump.\n");
     }
 
     /// Something is not watched, or is again.
     pub(crate) fn sight(&mut self, fact: &Fact) {
         match fact {
             Fact::Blind(gap) => {
+                self.waited_for.remove(&*gap.source);
                 let text = format!("{}: {} not watched: {}; {}", gap.source, gap.what, gap.why, gap.fix);
-                eprintln!("{} {}", self.glyphs.bad, self.glyphs.text(&text, LONGEST));
+                stderr::warn(&format!("{} {}", self.glyphs.bad, self.glyphs.text(&text, LONGEST)));
             }
-            Fact::Sighted { source } => match self.starting.remove(&**source) {
-                Some(watches) => eprintln!("{} {source}: watching {watches}", self.glyphs.good),
-                None => eprintln!(
-                    "{} {} is watched again",
-                    self.glyphs.good,
-                    self.glyphs.text(source, LONGEST)
-                ),
-            },
-            _ => {}
+            Fact::Sighted { source } => {
+                self.waited_for.remove(&**source);
+                let text = match self.starting.remove(&**source) {
+                    Some(watches) => format!("{source}: watching {watches}"),
+                    None => format!("{} is watched again", self.glyphs.text(source, LONGEST)),
+                };
+                stderr::tell(&format!("{} {text}", self.glyphs.good));
+            }
+            _ => return,
+        }
+        self.progress();
+    }
+
+    /// What is still being attached or listed.
+    fn progress(&self) {
+        if self.waited_for.is_empty() {
+            stderr::clear();
+        } else {
+            let names: Vec<&str> = self.waited_for.iter().copied().collect();
+            stderr::progress(&format!("starting: {}", names.join(", ")));
         }
     }
 
     /// Recording stopped for a while.
     pub(crate) fn recorder(&self, error: Option<RecordingError>) {
         if let Some(error) = error {
-            eprintln!(
-                "{} {}; recording resumes when it can",
-                self.glyphs.bad,
-                self.glyphs.text(&chain(&error), LONGEST)
-            );
+            let why = self.glyphs.text(&chain(&error), LONGEST);
+            stderr::warn(&format!("{} {why}; recording resumes when it can", self.glyphs.bad));
         }
     }
 
@@ -142,16 +162,32 @@ impl Notices {
             losses.unreadable_records,
             losses.unrecorded,
         );
-        eprintln!("{} {}", self.glyphs.bad, self.glyphs.text(&text, LONGEST));
+        stderr::warn(&format!("{} {}", self.glyphs.bad, self.glyphs.text(&text, LONGEST)));
     }
 
     /// What was done.
-    pub(crate) fn stats(&self, stats: &Stats) {
+    pub(crate) fn done(&self, done: &Done) {
+        let Done { stats, tally, took } = done;
         let dropped = stats.refused + stats.lost;
-        eprintln!(
-            "{}Stats: Events: {} | Dropped: {dropped} | Insights: {} | Correlations: {} | Pods: {}",
-            self.glyphs.stats, stats.received, stats.insights, stats.correlations, stats.pods
-        );
+        stderr::tell(&format!(
+            "{}Stats: Events: {} | Dropped: {dropped} | Insights: {} | Correlations: {} | Pods: {} | Time: {}",
+            self.glyphs.stats,
+            stats.received,
+            tally.text(),
+            stats.correlations,
+            stats.pods,
+            length(*took),
+        ));
+    }
+}
+
+/// `59.9s`, `1m30s`, `2h05m`.
+fn length(took: Duration) -> String {
+    let seconds = took.as_secs();
+    match seconds {
+        0..60 => format!("{:.1}s", took.as_secs_f64()),
+        60..3600 => format!("{}m{:02}s", seconds / 60, seconds % 60),
+        _ => format!("{}h{:02}m", seconds / 3600, seconds / 60 % 60),
     }
 }
 

@@ -1,15 +1,26 @@
 //! One run, live or replayed: events and ticks go to the engine in order, what it says goes to the user.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use correlator::{Calibration, Engine, Event, Forecaster, Insight, Severity, Stats, Status, Timestamp};
+use correlator::{Calibration, Engine, Event, Forecaster, Insight, Stats, Status, Timestamp};
 use sniffers::recording::{RecorderThread, RecordingError};
 
 use crate::calibration::Keeper;
 use crate::output::Writer;
 use crate::scope::Scope;
+use crate::stderr;
+use crate::tally::Tally;
+
+/// What was done in a run.
+pub(crate) struct Done {
+    pub(crate) stats: Stats,
+    /// What was said of what the user asked for.
+    pub(crate) tally: Tally,
+    /// From the first tick to the last.
+    pub(crate) took: Duration,
+}
 
 /// The engine with its ends connected.
 pub(crate) struct Session {
@@ -18,7 +29,11 @@ pub(crate) struct Session {
     scope: Scope,
     recorder: Option<RecorderThread>,
     keeper: Option<Keeper>,
-    worst: Option<Severity>,
+    tally: Tally,
+    /// Nothing is said before this.
+    since: Option<Timestamp>,
+    /// The first and the last tick.
+    ticks: Option<(Timestamp, Timestamp)>,
     failed: Option<io::Error>,
     /// When the first event since the last tick came in.
     began: Option<Instant>,
@@ -40,7 +55,9 @@ impl Session {
             scope,
             recorder: None,
             keeper: None,
-            worst: None,
+            tally: Tally::default(),
+            since: None,
+            ticks: None,
             failed: None,
             began: None,
         }
@@ -49,6 +66,11 @@ impl Session {
     /// Saves what is learnt from now on.
     pub(crate) fn keep(&mut self, keeper: Keeper) {
         self.keeper = Some(keeper);
+    }
+
+    /// Says nothing before this moment, and then first what is open.
+    pub(crate) fn say_since(&mut self, since: Timestamp) {
+        self.since = Some(since);
     }
 
     /// Shows to this writer too what is seen and said from now on.
@@ -79,8 +101,13 @@ impl Session {
             recorder.tick(now);
         }
         let began = self.began.take().unwrap_or_else(Instant::now);
-        for insight in self.engine.advance(now) {
-            self.say(insight);
+        let said = self.engine.advance(now);
+        let (first, _) = self.ticks.unwrap_or((now, now));
+        self.ticks = Some((first, now));
+        match self.since {
+            Some(since) if now < since => {}
+            Some(_) => self.say_what_is_open(),
+            None => said.into_iter().for_each(|insight| self.say(insight)),
         }
         if let Some(keeper) = &mut self.keeper {
             keeper.tick(self.engine.calibration(), now);
@@ -91,15 +118,23 @@ impl Session {
         }
     }
 
+    fn say_what_is_open(&mut self) {
+        self.since = None;
+        let open: Vec<Insight> = self.engine.open().cloned().collect();
+        for mut insight in open {
+            insight.status = Status::Opened;
+            self.say(insight);
+        }
+    }
+
     fn say(&mut self, mut insight: Insight) {
-        if !self.scope.covers(&insight) {
+        if !self.scope.covers(&insight, self.engine.world()) {
             return;
         }
-        if insight.status != Status::Resolved {
-            self.worst = self.worst.max(Some(insight.severity));
-        }
+        self.tally.count(&insight);
         self.scope.fit(&mut insight);
         if self.failed.is_none() {
+            stderr::clear();
             let mut writers = self.writers.iter_mut();
             self.failed = writers.find_map(|writer| writer.insight(&insight).err());
         }
@@ -115,8 +150,14 @@ impl Session {
         self.failed.is_some()
     }
 
-    /// Writes what is left and gives back what was done and the worst severity said.
-    pub(crate) fn finish(mut self) -> Result<(Stats, Option<Severity>)> {
+    /// What was done so far.
+    pub(crate) fn stats(&self) -> Stats {
+        self.engine.stats()
+    }
+
+    /// Writes what is left and gives back what was done.
+    pub(crate) fn finish(mut self) -> Result<Done> {
+        stderr::clear();
         if let Some(recorder) = self.recorder.take() {
             recorder.finish().context("writing the recording")?;
         }
@@ -130,7 +171,11 @@ impl Session {
         }
         match self.failed {
             Some(error) => Err(error).context("writing to stdout"),
-            None => Ok((self.engine.stats(), self.worst)),
+            None => Ok(Done {
+                stats: self.engine.stats(),
+                tally: self.tally,
+                took: self.ticks.map_or(Duration::ZERO, |(first, last)| last.since(first)),
+            }),
         }
     }
 }

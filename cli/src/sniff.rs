@@ -8,11 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use correlator::{Body, Event, Fact, Severity, Stats, Timestamp};
-use sniffers::recording::{Header, Reader, Recorder, RecorderThread, host_facts};
-use sniffers::replay::{Sink, replay};
+use correlator::{Body, Event, Fact, Severity};
+use sniffers::recording::{Header, Recorder, RecorderThread, host_facts};
 use sniffers::{Context, EventSender, Manager, Sniffer, clock};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -26,8 +24,9 @@ use crate::metrics::Vitals;
 use crate::notices::Notices;
 use crate::output;
 use crate::scope::Scope;
-use crate::session::Session;
-use crate::sources;
+use crate::session::{Done, Session};
+use crate::stop::Signals;
+use crate::{replay, sources, stderr};
 
 /// How often time is moved on.
 const TICK: Duration = Duration::from_millis(100);
@@ -37,15 +36,16 @@ const QUEUE: usize = 65_536;
 const RECORDER_QUEUE: usize = 65_536;
 /// Exit code when an insight reached `--fail-on`.
 const FINDINGS: u8 = 3;
-/// Exit code after a second Ctrl-C.
-const INTERRUPTED: i32 = 130;
 
 /// Runs it; without an output, insights are not written to stdout.
 pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
     let scope = Scope {
         namespace: sniff.namespace.clone(),
         context: sniff.context.clone(),
+        labels: sniff.selector.clone(),
+        container: sniff.container.clone(),
     };
+    stderr::begin(sniff.quiet);
     let forecaster = match sniff.forecast {
         Forecast::Trees => insights::forecaster(),
         Forecast::ClosedForm => insights::closed_form(),
@@ -60,13 +60,13 @@ pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
     if let Some(output) = output {
         session.show(output::writer(output));
     }
-    let (stats, worst) = match (&sniff.replay, &sniff.k8s_dump) {
-        (Some(path), _) => replayed(path, session)?,
+    let done = match (&sniff.replay, &sniff.k8s_dump) {
+        (Some(path), _) => replay::run(path, sniff.since, session)?,
         (None, Some(path)) => dump::run(path, session)?,
         (None, None) => live(sniff, model, session)?,
     };
-    Notices::new().stats(&stats);
-    let bound = sniff.fail_on.map(Severity::from);
+    Notices::new().done(&done);
+    let (bound, worst) = (sniff.fail_on.map(Severity::from), done.tally.worst());
     let found = bound.is_some_and(|bound| worst.is_some_and(|worst| worst >= bound));
     Ok(if found {
         ExitCode::from(FINDINGS)
@@ -75,41 +75,11 @@ pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
     })
 }
 
-fn replayed(path: &Path, session: Session) -> Result<(Stats, Option<Severity>)> {
-    let reader = Reader::open(path)?;
-    let mut into = Replayed {
-        session,
-        notices: Notices::new(),
-    };
-    let losses = replay(reader, &mut into)?;
-    into.notices.losses(path, &losses);
-    into.session.finish()
-}
-
-/// Feeds a recording to the engine.
-struct Replayed {
-    session: Session,
-    notices: Notices,
-}
-
-impl Sink for Replayed {
-    fn header(&mut self, header: Header) {
-        self.notices.recording(&header);
-    }
-
-    fn event(&mut self, event: Event) {
-        self.session.event(event);
-    }
-
-    fn tick(&mut self, now: Timestamp) {
-        self.session.tick(now);
-    }
-}
-
-fn live(sniff: &Sniff, model: String, mut session: Session) -> Result<(Stats, Option<Severity>)> {
+fn live(sniff: &Sniff, model: String, mut session: Session) -> Result<Done> {
     let listener = sniff.listen.map(http::bind).transpose()?;
     // The file is made with all privileges and written without.
     let recorder = sniff.record.as_deref().map(recorder).transpose()?;
+    stderr::progress("starting: attaching the probes");
     let sniffers = sources::of(sniff)?;
     // It is written to the end, with the privileges that are left by now.
     if let Some(path) = &sniff.calibration {
@@ -145,7 +115,8 @@ async fn watch(
     sniffers: Vec<Box<dyn Sniffer>>,
     mut session: Session,
     listener: Option<TcpListener>,
-) -> Result<(Stats, Option<Severity>)> {
+) -> Result<Done> {
+    let mut signals = Signals::catch()?;
     let (events, mut queue) = EventSender::bounded(QUEUE);
     let cx = Context {
         events,
@@ -161,10 +132,10 @@ async fn watch(
     let mut manager = Manager::start(sniffers, &cx);
     let ended = tokio::select! {
         () = pump(&cx, &mut queue, &mut session, &mut notices) => Ended::Broken,
-        () = asked_to_stop(sniff.duration) => Ended::Asked,
+        () = signals.asked(sniff.duration) => Ended::Asked,
         () = manager.too_few(needs_all) => Ended::NothingToWatch,
     };
-    exit_on_second_signal();
+    tokio::spawn(signals.exit_when_asked_again());
     manager.stop().await;
     drop(watching);
     tracing::debug!(stats = ?cx.pods.stats(), "The pid map is done.");
@@ -238,39 +209,4 @@ fn hand_over(queue: &mut Receiver<Event>, session: &mut Session, notices: &mut N
         }
         session.event(event);
     }
-}
-
-/// Returns on SIGINT, SIGTERM or when the time is up.
-async fn asked_to_stop(duration: Option<Duration>) {
-    let time_is_up = async {
-        match duration {
-            Some(duration) => tokio::time::sleep(duration).await,
-            None => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        () = signalled(SignalKind::interrupt()) => {}
-        () = signalled(SignalKind::terminate()) => {}
-        () = time_is_up => {}
-    }
-}
-
-async fn signalled(kind: SignalKind) {
-    match signal(kind) {
-        Ok(mut signals) => {
-            signals.recv().await;
-        }
-        Err(error) => {
-            tracing::warn!(%error, "A signal cannot be handled.");
-            std::future::pending::<()>().await;
-        }
-    }
-}
-
-/// The first Ctrl-C ends the run in order; whoever presses it again wants out at once.
-fn exit_on_second_signal() {
-    tokio::spawn(async {
-        asked_to_stop(None).await;
-        std::process::exit(INTERRUPTED);
-    });
 }

@@ -47,6 +47,11 @@ fn unknown_flags_and_values_are_usage_errors() {
         (&["sniff", "--k8s-dump", "x", "--replay", "y"], "cannot be used with"),
         (&["sniff", "-A", "-n", "shop"], "cannot be used with"),
         (&["sniff", "--recrod", "y"], "--record"),
+        (&["sniff", "-l", "app is web"], "such as app=web"),
+        (&["sniff", "--since", "5m"], "--replay"),
+        (&["sniff", "--since", "5", "--replay", "x"], "with its unit"),
+        (&["completion", "tcsh"], "possible values: bash"),
+        (&["man", "snif"], "sniff"),
         (&["sniff", "--leader-elect", "tapio"], "such as monitoring/tapio"),
         (
             &["sniff", "--leader-elect", "Monitoring/tapio"],

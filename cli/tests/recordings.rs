@@ -107,6 +107,43 @@ fn a_namespace_hides_the_insights_of_others() {
 }
 
 #[test]
+fn a_container_hides_the_insights_of_others() {
+    let incident = folder().join("incident.tapio.zst");
+    let usual = replay(&incident, &["-o", "json"]);
+    assert_eq!(replay(&incident, &["-c", "app", "-o", "json"]), usual);
+    let other = replay(&incident, &["-c", "proxy", "-o", "json"]);
+    assert!(!other.contains(r#""kind":"container""#), "{other}");
+}
+
+#[test]
+fn labels_of_pods_hide_the_insights_of_others() {
+    let incident = folder().join("incident.tapio.zst");
+    let nobody = replay(&incident, &["-l", "app=nobody", "-o", "json"]);
+    assert!(!nobody.contains(r#""kind":"container""#), "{nobody}");
+    assert_eq!(
+        replay(&incident, &["-l", "!nonsense", "-o", "json"]),
+        replay(&incident, &["-o", "json"])
+    );
+}
+
+#[test]
+fn since_tells_the_last_part_and_first_what_is_open_then() {
+    let incident = folder().join("incident.tapio.zst");
+    let said = |arguments: &[&str]| -> Vec<(String, String)> {
+        let text = replay(&incident, &[&["-o", "json"], arguments].concat());
+        let insights = text.lines().filter(|line| line.starts_with(r#"{"id""#));
+        let read = |line: &str| serde_json::from_str::<Value>(line).unwrap();
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let of = |insight: Value| (text(&insight["id"]), text(&insight["status"]));
+        insights.map(read).map(of).collect()
+    };
+    let (all, last) = (said(&[]), said(&["--since", "3s"]));
+    assert!(!last.is_empty() && last.len() < all.len(), "{last:?} of {all:?}");
+    assert_eq!(last[0].1, "opened", "{last:?}");
+    assert_eq!(said(&["--since", "1h"]), all);
+}
+
+#[test]
 fn findings_set_the_exit_code() {
     let code = |name: &str, severity: &str| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tapio"));

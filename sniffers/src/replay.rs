@@ -16,16 +16,24 @@ pub trait Sink {
 
     /// The engine was advanced to this time.
     fn tick(&mut self, at: Timestamp);
+
+    /// Whether to go on after `read` bytes of the recording.
+    fn goes_on(&mut self, _read: u64) -> bool {
+        true
+    }
 }
 
-/// Plays the whole recording and says what of it was lost. Reads no clock: the times are those of the recording. Fails
+/// Plays the recording, to its end unless the sink has enough, and says what of it was lost up to there. Reads no clock: the times are those of the recording. Fails
 /// when the disk does, or where a part that was joined on is of a newer format; what came before has then been played.
 pub fn replay<R: Read>(mut reader: Reader<R>, sink: &mut dyn Sink) -> Result<Losses, RecordingError> {
-    for record in &mut reader {
+    while let Some(record) = reader.next() {
         match record? {
             Record::Header(header) => sink.header(header),
             Record::Event(event) => sink.event(*event),
             Record::Tick(at) => sink.tick(at),
+        }
+        if !sink.goes_on(reader.offset()) {
+            break;
         }
     }
     Ok(reader.losses())
@@ -40,6 +48,26 @@ mod tests {
 
     #[derive(Default)]
     struct Seen(Vec<String>);
+
+    /// Has enough after the first record.
+    struct One(u64);
+
+    impl Sink for One {
+        fn header(&mut self, _: Header) {}
+
+        fn event(&mut self, _: Event) {
+            unreachable!("the header comes first");
+        }
+
+        fn tick(&mut self, _: Timestamp) {
+            unreachable!("the header comes first");
+        }
+
+        fn goes_on(&mut self, read: u64) -> bool {
+            self.0 = read;
+            false
+        }
+    }
 
     impl Sink for Seen {
         fn header(&mut self, header: Header) {
@@ -74,6 +102,11 @@ mod tests {
         let losses = replay(Reader::open(&path).unwrap(), &mut seen).unwrap();
         assert!(losses.is_none());
         assert_eq!(seen.0, ["node-a", "5", "self.sight", "6"]);
+
+        let mut one = One(0);
+        replay(Reader::open(&path).unwrap(), &mut one).unwrap();
+        let length = std::fs::metadata(&path).unwrap().len();
+        assert!((1..=length).contains(&one.0), "{} of {length}", one.0);
     }
 
     #[test]

@@ -75,6 +75,12 @@ impl<R: Read> Reader<R> {
         Ok(reader)
     }
 
+    /// Bytes of the stream up to the end of the block that the last record came from.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.scan.offset()
+    }
+
     /// What was lost up to here.
     #[must_use]
     pub fn losses(&self) -> Losses {
