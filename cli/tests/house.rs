@@ -309,6 +309,42 @@ fn the_metrics_in_the_docs_are_current() {
     current("docs/metrics.md", &text);
 }
 
+#[test]
+fn the_command_line_in_the_docs_is_current() {
+    let mut text = String::from(
+        "<!-- Generated from cli/src/args.rs by `TAPIO_UPDATE_GOLDEN=1 cargo test -p tapio --test house`. -->\n\n",
+    );
+    text.push_str(&fs::read_to_string(root().join("cli/src/args/manual.md")).unwrap());
+    let help = |arguments: &[&str]| {
+        let mut tapio = std::process::Command::new(env!("CARGO_BIN_EXE_tapio"));
+        // What the environment sets is shown in the help.
+        let out = tapio.args(arguments).arg("--help").env_clear().output().unwrap();
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let overview = help(&[]);
+    let commands = overview
+        .split("Commands:\n")
+        .nth(1)
+        .unwrap()
+        .split("\n\n")
+        .next()
+        .unwrap();
+    let names = commands
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    for name in names.filter(|name| !name.is_empty()) {
+        let lines: Vec<String> = help(&[name]).lines().map(|line| line.trim_end().to_owned()).collect();
+        text.extend([
+            "\n## `tapio ",
+            name,
+            "`\n\n```text\n",
+            lines.join("\n").as_str(),
+            "\n```\n",
+        ]);
+    }
+    current("docs/cli.md", &text);
+}
+
 /// Compares a generated document with what it should be, or writes it.
 #[track_caller]
 fn current(document: &str, text: &str) {
