@@ -3,6 +3,7 @@
 mod calibration;
 mod capabilities;
 mod cluster;
+mod fills;
 mod host;
 mod kernel;
 mod row;
@@ -26,6 +27,7 @@ pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode> {
     let mut rows = Vec::new();
     if !doctor.k8s_only {
         rows.extend(host::rows(Path::new("/")));
+        rows.extend(fills::rows());
         rows.extend(kernel::rows(Path::new("/")));
         rows.push(calibration::row(doctor.calibration.as_deref()));
     }

@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use textwrap::{Options, WordSplitter};
+
 use crate::output::color::{environment, is_dumb};
 
 /// Moves to the start of the line and empties it.
@@ -44,7 +46,20 @@ pub(crate) fn tell(text: &str) {
 /// Says what is wrong. A reader of stderr who went away is no reason to end.
 pub(crate) fn warn(text: &str) {
     clear();
-    let _ = writeln!(io::stderr(), "{text}");
+    let _ = if io::stderr().is_terminal() {
+        writeln!(io::stderr(), "{}", wrapped(text, textwrap::termwidth()))
+    } else {
+        writeln!(io::stderr(), "{text}")
+    };
+}
+
+/// Broken between words, the lines after the first set in.
+fn wrapped(text: &str, width: usize) -> String {
+    let options = Options::new(width)
+        .subsequent_indent("   ")
+        .break_words(false)
+        .word_splitter(WordSplitter::NoHyphenation);
+    textwrap::fill(text, options)
 }
 
 /// Replaces the line of progress.
@@ -70,4 +85,21 @@ pub(crate) fn clear() {
 pub(crate) fn for_logs() -> io::Stderr {
     clear();
     io::stderr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_between_words_and_keep_their_ends() {
+        assert_eq!(
+            wrapped("Stats: Events: 7452 | Dropped: 0\n", 20),
+            "Stats: Events: 7452\n   | Dropped: 0\n"
+        );
+        assert_eq!(
+            wrapped("/a/long-path/that-is-one-word", 10),
+            "/a/long-path/that-is-one-word"
+        );
+    }
 }

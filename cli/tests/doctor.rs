@@ -99,7 +99,18 @@ fn as_root_every_probe_of_this_machine_attaches() {
     let output = doctor().arg("--ebpf-only").output().unwrap();
     let said = rows(&output);
     assert_eq!(output.status.code(), Some(0), "{said:#?}");
-    for check in ["kernel", "BTF", "bpf()", "CAP_BPF", "cgroups", "clock"] {
+    assert!(find(&said, "volumes")["found"].is_string(), "{said:#?}");
+    for check in [
+        "kernel",
+        "BTF",
+        "bpf()",
+        "CAP_BPF",
+        "cgroups",
+        "clock",
+        "conntrack",
+        "open files",
+        "eviction",
+    ] {
         assert_eq!(find(&said, check)["status"], "ok", "{said:#?}");
     }
     for probe in probes::all() {

@@ -5,6 +5,7 @@ mod conntrack;
 mod descriptors;
 mod disk;
 mod eviction;
+mod examine;
 mod gaps;
 mod volumes;
 
@@ -26,6 +27,7 @@ use descriptors::Descriptors;
 use gaps::Gaps;
 
 pub use eviction::Eviction;
+pub use examine::{Examined, examine};
 
 /// The node's memory is read so often; everything else at every tenth reading.
 const INTERVAL: Duration = Duration::from_secs(1);
