@@ -246,6 +246,11 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
 
+    /// The --leader-elect of `tapio sniff`: whether this Lease may be held is asked, and nothing is written
+    #[arg(long, value_name = "NAMESPACE/NAME", value_parser = LeaseName::from_str, env = "TAPIO_LEADER_ELECT_LEASE",
+          conflicts_with = "ebpf_only")]
+    pub(crate) leader_elect: Option<LeaseName>,
+
     /// The --calibration of `tapio sniff`
     #[arg(long, value_name = "FILE", env = "TAPIO_CALIBRATION")]
     pub(crate) calibration: Option<PathBuf>,

@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 use sniffers::k8s::Config;
 
 use crate::args::{Doctor, DoctorOutput};
-use crate::output::glyphs;
+use crate::output::{self, glyphs};
 use row::Mark;
 
 /// Exit code when something that tapio needs does not work.
@@ -36,7 +36,10 @@ pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode> {
     }
     let mut out = io::stdout().lock();
     match doctor.output {
-        DoctorOutput::Human => out.write_all(row::table(&rows, &glyphs::from_environment()).as_bytes())?,
+        DoctorOutput::Human => {
+            let table = row::table(&rows, &glyphs::from_environment(), output::terminal_width());
+            out.write_all(table.as_bytes())?;
+        }
         DoctorOutput::Json => {
             for row in &rows {
                 serde_json::to_writer(&mut out, row).context("writing to stdout")?;
@@ -58,6 +61,6 @@ fn config(doctor: &Doctor) -> Config {
         context: doctor.context.clone(),
         namespace: doctor.namespace.clone(),
         node: None,
-        elect: None,
+        elect: doctor.leader_elect.clone(),
     }
 }

@@ -14,6 +14,7 @@ use correlator::{Engine, Event, Insight, Timestamp};
 use crate::args::Output;
 use documents::{Documents, Format};
 use human::Detail;
+pub(crate) use human::terminal_width;
 
 /// Something that writes insights to stdout.
 pub(crate) trait Writer {
@@ -35,7 +36,7 @@ pub(crate) trait Writer {
 /// The writer that the user asked for.
 pub(crate) fn writer(output: Output) -> Box<dyn Writer> {
     let human = |detail| {
-        let (glyphs, width) = (glyphs::from_environment(), human::terminal_width());
+        let (glyphs, width) = (glyphs::from_environment(), terminal_width());
         Box::new(human::Human::new(io::stdout(), glyphs, width, detail))
     };
     match output {

@@ -4,7 +4,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Output};
 
-use fixtures::apiserver::{ALWAYS, ApiServer, Fault};
+use fixtures::apiserver::{ALWAYS, ApiServer, Fault, Verb};
 use serde_json::Value;
 
 fn doctor() -> Command {
@@ -27,13 +27,57 @@ fn find<'a>(rows: &'a [Value], check: &str) -> &'a Value {
 }
 
 fn against(api: &ApiServer) -> Output {
+    with(api, &[])
+}
+
+fn with(api: &ApiServer, arguments: &[&str]) -> Output {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), api.kubeconfig()).unwrap();
     doctor()
         .args(["--k8s-only", "--kubeconfig"])
         .arg(file.path())
+        .args(arguments)
         .output()
         .unwrap()
+}
+
+#[test]
+fn the_lease_is_tried_without_being_written() {
+    let api = ApiServer::start().unwrap();
+    let lease = ["--leader-elect", "shop/tapio"];
+    // Asked twice, as the first time must not have made it.
+    for _ in 0..2 {
+        let output = with(&api, &lease);
+        let said = rows(&output);
+        let row = find(&said, "lease shop/tapio");
+        assert_eq!(output.status.code(), Some(0), "{row}");
+        assert_eq!(row["found"], "it does not exist yet, and may be made");
+    }
+    let held = serde_json::json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "tapio", "namespace": "shop"},
+        "spec": {"holderIdentity": "node-a_1"},
+    });
+    api.apply(held);
+    assert_eq!(
+        find(&rows(&with(&api, &lease)), "lease shop/tapio")["found"],
+        "held by node-a_1"
+    );
+    api.fail_verb("leases", Verb::Update, Fault::Forbidden, ALWAYS);
+    let output = with(&api, &lease);
+    let said = rows(&output);
+    let row = find(&said, "lease shop/tapio");
+    assert_eq!(
+        (row["status"].as_str(), output.status.code()),
+        (Some("fail"), Some(4)),
+        "{row}"
+    );
+    assert!(
+        row["hint"]
+            .as_str()
+            .unwrap()
+            .contains(r#""leases"], verbs: ["get", "create", "update"]"#),
+        "{row}"
+    );
 }
 
 #[test]

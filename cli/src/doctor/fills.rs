@@ -34,20 +34,16 @@ fn volumes(examined: &Examined) -> Row {
         let hint = "in a pod, mount the host's /var/lib/kubelet at its place, with mountPropagation HostToContainer";
         return bad(Mark::Warn, "volumes", "the mounts of pods are out of sight", hint);
     }
-    match examined.disk {
-        Some((available, size)) => {
-            let percent = (100.0 - available * 100.0 / size.max(1.0)).round();
-            let volumes = examined.volumes;
-            good(
-                "volumes",
-                format!("{volumes} volumes are watched; the kubelet's disk is {percent} % full"),
-            )
-        }
-        None => {
-            let hint = "run on a node, or in a pod with the host's /var/lib/kubelet; disk and volumes are not seen";
-            bad(Mark::Warn, "volumes", "there is no /var/lib/kubelet", hint)
-        }
-    }
+    let Some((available, size)) = examined.disk else {
+        let hint = "run on a node, or in a pod with the host's /var/lib/kubelet; disk and volumes are not seen";
+        return bad(Mark::Warn, "volumes", "there is no /var/lib/kubelet", hint);
+    };
+    let percent = (100.0 - available * 100.0 / size.max(1.0)).round();
+    let volumes = examined.volumes;
+    good(
+        "volumes",
+        format!("{volumes} volumes are watched; the kubelet's disk is {percent} % full"),
+    )
 }
 
 fn files(examined: &Examined) -> Row {

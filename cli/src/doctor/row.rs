@@ -4,11 +4,15 @@ use std::fmt::Write as _;
 
 use colored::Colorize as _;
 use serde::Serialize;
+use textwrap::{Options, WordSplitter};
 
 use crate::output::glyphs::Glyphs;
 
 /// Longest text of a cell, characters.
 const LONGEST: usize = 600;
+
+/// Fewest columns that a cell is wrapped to.
+const NARROWEST: usize = 20;
 
 /// How a thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -54,13 +58,22 @@ pub(crate) fn bad(mark: Mark, check: impl Into<String>, found: impl Into<String>
     }
 }
 
-/// The rows below each other, each hint under its row, and what came of it.
-pub(crate) fn table(rows: &[Row], glyphs: &Glyphs) -> String {
+/// The rows below each other, each hint under its row, and what came of it; no wider than so many columns where words allow.
+pub(crate) fn table(rows: &[Row], glyphs: &Glyphs, columns: usize) -> String {
     let width = rows
         .iter()
         .map(|row| row.check.chars().count())
         .max()
         .unwrap_or_default();
+    let indent = " ".repeat(width + 4);
+    let left = columns.saturating_sub(indent.len()).max(NARROWEST);
+    let options = Options::new(left)
+        .break_words(false)
+        .word_splitter(WordSplitter::NoHyphenation);
+    let cell = |text: &str| {
+        let lines = textwrap::wrap(&glyphs.text(text, LONGEST), &options).join("\n");
+        lines.replace('\n', &format!("\n{indent}"))
+    };
     let mut text = String::new();
     for row in rows {
         let mark = match row.mark {
@@ -68,14 +81,9 @@ pub(crate) fn table(rows: &[Row], glyphs: &Glyphs) -> String {
             Mark::Warn => "!".yellow(),
             Mark::Fail => glyphs.bad.red(),
         };
-        let _ = writeln!(
-            text,
-            "{mark} {:width$}  {}",
-            row.check,
-            glyphs.text(&row.found, LONGEST)
-        );
+        let _ = writeln!(text, "{mark} {:width$}  {}", row.check, cell(&row.found));
         if let Some(hint) = &row.hint {
-            let _ = writeln!(text, "  {:width$}  {}", "", glyphs.text(hint, LONGEST).dimmed());
+            let _ = writeln!(text, "  {:width$}  {}", "", cell(hint).dimmed());
         }
     }
     let count = |mark| rows.iter().filter(|row| row.mark == mark).count();
@@ -96,12 +104,24 @@ mod tests {
             good("kernel", "6.12\u{1b}[31m"),
             bad(Mark::Fail, "BTF", "none", "build it"),
         ];
-        let text = table(&rows, &ASCII);
+        let text = table(&rows, &ASCII, 80);
         assert!(!text.contains('\u{1b}'), "{text:?}");
         assert!(
             text.ends_with("x BTF     none\n          build it\n\n1 ok, 0 warnings, 1 failed\n"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn long_cells_are_wrapped_below_where_they_begin() {
+        colored::control::set_override(false);
+        let rows = [good("clock", "wall clock and monotonic clock run alike")];
+        let text = table(&rows, &ASCII, 40);
+        assert!(
+            text.starts_with("+ clock  wall clock and monotonic clock\n         run alike\n"),
+            "{text}"
+        );
+        assert!(table(&rows, &ASCII, usize::MAX).starts_with("+ clock  wall clock and monotonic clock run alike\n"));
     }
 
     #[test]

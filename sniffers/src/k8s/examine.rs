@@ -11,6 +11,7 @@ use kube::{Api, Client, Resource};
 
 use super::client::Pace;
 use super::gap::{Cause, Phase, Trouble, cause, gap};
+use super::lease::trial;
 use super::node::Nodes;
 use super::readers::{Survey, survey};
 use super::watch::Reader;
@@ -29,6 +30,8 @@ pub struct Examined {
     pub version: String,
     /// Every resource that is watched, in the order of the watches.
     pub resources: Vec<Access>,
+    /// Who holds the Lease, or why it cannot be stood for; `None` when none was named.
+    pub lease: Option<Result<String, Gap>>,
 }
 
 /// What may be seen of one resource.
@@ -50,8 +53,14 @@ pub async fn examine(config: &Config) -> Result<Examined, SniffError> {
         asked: Vec::new(),
     };
     survey(config, &mut questions);
+    let asked = std::mem::take(&mut questions.asked);
+    let lease = match &config.elect {
+        Some(lease) => Some(trial(client.clone(), lease).await),
+        None => None,
+    };
     Ok(Examined {
-        resources: join_all(questions.asked).await,
+        resources: join_all(asked).await,
+        lease,
         url: connected.url,
         version: connected.version,
     })

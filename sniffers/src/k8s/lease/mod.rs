@@ -2,6 +2,7 @@
 
 mod candidate;
 mod name;
+mod trial;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use candidate::Candidate;
 
 pub(super) use candidate::Terms;
 pub use name::LeaseName;
+pub(super) use trial::trial;
 
 /// The term of office that runs: set while this instance is the leader, cancelled when it is not any more.
 pub(super) type Term = Option<CancellationToken>;
@@ -223,19 +225,7 @@ impl Elector {
     }
 
     fn say_failed(&mut self, error: &kube::Error) {
-        let lease = &self.lease;
-        let why = format!("the Lease {lease} cannot be held: {}", root_cause(error));
-        let fix = match cause(error) {
-            Cause::Forbidden => format!(
-                r#"add this rule to the Role that tapio's user is bound to in {}: apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update"]"#,
-                lease.namespace
-            ),
-            Cause::Unauthorized(_) => "log in again, or mend the kubeconfig".to_owned(),
-            Cause::Unknown | Cause::Other(_) => format!(
-                "tapio goes on trying; check that the namespace {} exists",
-                lease.namespace
-            ),
-        };
+        let (why, fix) = failed(&self.lease, error);
         self.say_blind(&why, &fix);
     }
 
@@ -255,6 +245,23 @@ impl Elector {
         };
         self.cx.events.blind(clock::now(), gap);
     }
+}
+
+/// Why a Lease cannot be held, and what would mend that.
+fn failed(lease: &LeaseName, error: &kube::Error) -> (String, String) {
+    let why = format!("the Lease {lease} cannot be held: {}", root_cause(error));
+    let fix = match cause(error) {
+        Cause::Forbidden => format!(
+            r#"add this rule to the Role that tapio's user is bound to in {}: apiGroups: ["coordination.k8s.io"], resources: ["leases"], verbs: ["get", "create", "update"]"#,
+            lease.namespace
+        ),
+        Cause::Unauthorized(_) => "log in again, or mend the kubeconfig".to_owned(),
+        Cause::Unknown | Cause::Other(_) => format!(
+            "tapio goes on trying; check that the namespace {} exists",
+            lease.namespace
+        ),
+    };
+    (why, fix)
 }
 
 /// The host, which is the pod's name in a pod, and a number of this process.
