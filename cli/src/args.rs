@@ -9,8 +9,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use correlator::LabelSelector;
+use hyper::Uri;
 use sniffers::k8s::LeaseName;
 
+use crate::config::sinks::{self, Alertmanager, Otlp, Sinks, Webhook};
 use crate::http::{Listen, listen};
 use crate::{profile, selector};
 pub(crate) use shells::Manual;
@@ -163,6 +165,18 @@ pub(crate) struct Sniff {
           conflicts_with_all = ["replay", "k8s_dump"])]
     pub(crate) listen: Option<Listen>,
 
+    /// Send insights as alerts to this Alertmanager, such as `http://alertmanager:9093`
+    #[arg(long, value_name = "URL", value_parser = sinks::url, env = "TAPIO_ALERTMANAGER")]
+    pub(crate) alertmanager: Option<Uri>,
+
+    /// Send each insight as JSON by POST to this address
+    #[arg(long, value_name = "URL", value_parser = sinks::url, env = "TAPIO_WEBHOOK")]
+    pub(crate) webhook: Option<Uri>,
+
+    /// Send insights as log records, and metrics, to this OpenTelemetry collector, such as `http://collector:4318`
+    #[arg(long, value_name = "URL", value_parser = sinks::url, env = "TAPIO_OTLP")]
+    pub(crate) otlp: Option<Uri>,
+
     /// Stop after this long, such as 30s or 5m
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(crate) duration: Option<Duration>,
@@ -202,6 +216,18 @@ pub(crate) struct Look {
     /// ASCII only, as in a locale that is not UTF-8
     #[arg(long)]
     pub(crate) ascii: bool,
+}
+
+impl Sniff {
+    /// What is sent where.
+    pub(crate) fn sinks(&self) -> Sinks {
+        Sinks {
+            cluster: None,
+            alertmanager: self.alertmanager.clone().map(Alertmanager::at),
+            webhook: self.webhook.clone().map(Webhook::at),
+            otlp: self.otlp.clone().map(Otlp::at),
+        }
+    }
 }
 
 /// Runs until SIGTERM, then says on stderr what was done and exits with 0.
@@ -352,7 +378,8 @@ fn batch_size(text: &str) -> Result<usize, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A positive time with its unit.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let parsed: Option<jiff::SignedDuration> = text.parse().ok();
     let length = parsed
         .and_then(|length| Duration::try_from(length).ok())

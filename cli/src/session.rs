@@ -135,8 +135,12 @@ impl Session {
         self.scope.fit(&mut insight);
         if self.failed.is_none() {
             stderr::clear();
-            let mut writers = self.writers.iter_mut();
-            self.failed = writers.find_map(|writer| writer.insight(&insight).err());
+            // One that fails keeps nothing from the others.
+            let errors = self
+                .writers
+                .iter_mut()
+                .filter_map(|writer| writer.insight(&insight).err());
+            self.failed = errors.fold(None, |first, error| first.or(Some(error)));
         }
     }
 
@@ -162,9 +166,9 @@ impl Session {
             recorder.finish().context("writing the recording")?;
         }
         self.engine.close();
-        if self.failed.is_none() {
-            let mut writers = self.writers.iter_mut();
-            self.failed = writers.find_map(|writer| writer.finish(&self.engine).err());
+        for writer in &mut self.writers {
+            let failed = writer.finish(&self.engine).err();
+            self.failed = self.failed.or(failed);
         }
         if let Some(keeper) = &self.keeper {
             keeper.save(self.engine.calibration())?;

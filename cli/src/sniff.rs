@@ -1,9 +1,11 @@
 //! `tapio sniff`: live from this machine, or from a recording or dump.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +19,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::args::{Forecast, Output, Sniff};
 use crate::calibration::{self, Keeper};
+use crate::collector::Collector;
 use crate::dump;
 use crate::http::board::Board;
 use crate::http::{self, Exporter};
-use crate::metrics::Vitals;
+use crate::metrics::{Metrics, Vitals};
 use crate::notices::Notices;
 use crate::output;
 use crate::scope::Scope;
 use crate::session::{Done, Session};
+use crate::sinks::Sinks;
 use crate::stop::Signals;
 use crate::{replay, sources, stderr};
 
@@ -60,10 +64,11 @@ pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
     if let Some(output) = output {
         session.show(output::writer(output));
     }
+    let sinks = Sinks::prepare(sniff.sinks())?;
     let done = match (&sniff.replay, &sniff.k8s_dump) {
-        (Some(path), _) => replay::run(path, sniff.since, session)?,
-        (None, Some(path)) => dump::run(path, session)?,
-        (None, None) => live(sniff, model, session)?,
+        (Some(path), _) => replay::run(path, sniff.since, sinks.shown_to(session)?)?,
+        (None, Some(path)) => dump::run(path, sinks.shown_to(session)?)?,
+        (None, None) => live(sniff, model, session, sinks)?,
     };
     Notices::new().done(&done);
     let (bound, worst) = (sniff.fail_on.map(Severity::from), done.tally.worst());
@@ -75,7 +80,7 @@ pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
     })
 }
 
-fn live(sniff: &Sniff, model: String, mut session: Session) -> Result<Done> {
+fn live(sniff: &Sniff, model: String, mut session: Session, sinks: Sinks) -> Result<Done> {
     let listener = sniff.listen.map(http::bind).transpose()?;
     // The file is made with all privileges and written without.
     let recorder = sniff.record.as_deref().map(recorder).transpose()?;
@@ -94,7 +99,7 @@ fn live(sniff: &Sniff, model: String, mut session: Session) -> Result<Done> {
         .build();
     runtime
         .context("starting the runtime")?
-        .block_on(watch(sniff, sniffers, session, listener))
+        .block_on(watch(sniff, sniffers, session, listener, sinks))
 }
 
 fn recorder(path: &Path) -> Result<Recorder> {
@@ -115,6 +120,7 @@ async fn watch(
     sniffers: Vec<Box<dyn Sniffer>>,
     mut session: Session,
     listener: Option<TcpListener>,
+    sinks: Sinks,
 ) -> Result<Done> {
     let mut signals = Signals::catch()?;
     let (events, mut queue) = EventSender::bounded(QUEUE);
@@ -126,8 +132,7 @@ async fn watch(
     let watching = (!sniff.k8s_only).then(|| sources::keep_up_to_date(&cx.pods));
     let mut notices = Notices::new();
     notices.start(&sniffers);
-    let server = listener.map(|listener| serve(listener, &cx, &sniffers, &mut session));
-    let server = server.transpose()?;
+    let server = show(listener, sinks, &cx, &sniffers, &mut session)?;
     let needs_all = sniff.ebpf_only || sniff.k8s_only;
     let mut manager = Manager::start(sniffers, &cx);
     let ended = tokio::select! {
@@ -151,9 +156,36 @@ async fn watch(
     }
 }
 
+/// Shows what the session sees to sinks, and to those who ask over HTTP. What only these need is collected for them alone.
+fn show(
+    listener: Option<TcpListener>,
+    sinks: Sinks,
+    cx: &Context,
+    sniffers: &[Box<dyn Sniffer>],
+    session: &mut Session,
+) -> Result<Option<JoinHandle<io::Result<()>>>> {
+    let vitals = Vitals {
+        health: cx.events.health().clone(),
+        pods: Arc::clone(&cx.pods),
+        started: clock::now(),
+        sinks: sinks.standings(),
+    };
+    let metrics = Rc::new(RefCell::new(Metrics::live(vitals)));
+    if listener.is_some() || sinks.wants_metrics() {
+        session.show(Box::new(Collector(Rc::clone(&metrics))));
+    }
+    if !sinks.is_empty() {
+        session.show(Box::new(sinks.start(Some(Rc::clone(&metrics)))?));
+    }
+    listener
+        .map(|listener| serve(listener, metrics, cx, sniffers, session))
+        .transpose()
+}
+
 /// Serves what the session sees over HTTP until the sniffers are told to stop.
 fn serve(
     listener: TcpListener,
+    metrics: Rc<RefCell<Metrics>>,
     cx: &Context,
     sniffers: &[Box<dyn Sniffer>],
     session: &mut Session,
@@ -161,13 +193,9 @@ fn serve(
     let address = listener.local_addr().context("the address of the HTTP socket")?;
     Notices::new().serving(address);
     let board = Arc::new(Board::new());
-    let vitals = Vitals {
-        health: cx.events.health().clone(),
-        pods: Arc::clone(&cx.pods),
-        started: clock::now(),
-    };
+    let health = cx.events.health().clone();
     let names = sniffers.iter().map(|sniffer| sniffer.name());
-    session.show(Box::new(Exporter::new(Arc::clone(&board), vitals, names)));
+    session.show(Box::new(Exporter::new(Arc::clone(&board), metrics, health, names)));
     Ok(tokio::spawn(http::serve(listener, board, cx.stop.clone())))
 }
 

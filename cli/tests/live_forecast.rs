@@ -30,7 +30,7 @@ fn a_leak_is_announced_before_the_kernel_kills_it_and_its_neighbours_are_not() {
         return fixtures::skipped("live_forecast", &reason);
     }
     let mut node = Node::new("forecast");
-    let workloads = ["leak 1 1500", "saw 3 1000", "read 120"];
+    let workloads = ["leak 1 3000", "saw 3 1000", "read 120"];
     let containers: Vec<_> = UIDS
         .iter()
         .zip(workloads)

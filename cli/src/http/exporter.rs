@@ -1,7 +1,9 @@
 //! Turns what a run sees into what is served: the metrics, and whether the first sync is done.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +11,14 @@ use correlator::{Body, Engine, Event, Fact, Insight, Timestamp};
 use sniffers::Health;
 
 use super::board::Board;
-use crate::metrics::{Metrics, Vitals};
+use crate::metrics::Metrics;
 use crate::output::Writer;
 
-/// Collects events and insights for those who ask over HTTP.
+/// Shows the metrics of a run to those who ask over HTTP.
 #[derive(Debug)]
 pub(crate) struct Exporter {
     board: Arc<Board>,
-    metrics: Metrics,
+    metrics: Rc<RefCell<Metrics>>,
     first_sync: Option<FirstSync>,
 }
 
@@ -37,14 +39,19 @@ enum Said {
 
 impl Exporter {
     /// Serves on `board` what these sniffers see.
-    pub(crate) fn new(board: Arc<Board>, vitals: Vitals, sniffers: impl IntoIterator<Item = &'static str>) -> Self {
+    pub(crate) fn new(
+        board: Arc<Board>,
+        metrics: Rc<RefCell<Metrics>>,
+        health: Health,
+        sniffers: impl IntoIterator<Item = &'static str>,
+    ) -> Self {
         let first_sync = FirstSync {
-            health: vitals.health.clone(),
+            health,
             sniffers: sniffers.into_iter().map(|name| (name, Said::Nothing)).collect(),
         };
         Self {
             board,
-            metrics: Metrics::live(vitals),
+            metrics,
             first_sync: Some(first_sync),
         }
     }
@@ -55,16 +62,13 @@ impl Writer for Exporter {
         if let (Some(sync), Body::Fact(fact)) = (&mut self.first_sync, &event.body) {
             sync.hear(fact);
         }
-        self.metrics.event(event);
     }
 
-    fn insight(&mut self, insight: &Insight) -> io::Result<()> {
-        self.metrics.insight(insight);
+    fn insight(&mut self, _insight: &Insight) -> io::Result<()> {
         Ok(())
     }
 
-    fn tick(&mut self, engine: &Engine, now: Timestamp, took: Duration) {
-        self.metrics.tick(engine, now, took);
+    fn tick(&mut self, engine: &Engine, now: Timestamp, _took: Duration) {
         if let Some(sync) = &self.first_sync {
             let waits_for = sync.waits_for();
             if waits_for.is_none() {
@@ -73,7 +77,7 @@ impl Writer for Exporter {
             self.board.wait_for(waits_for);
         }
         self.board
-            .round(|format| self.metrics.render(engine, format, Some(now)));
+            .round(|format| self.metrics.borrow_mut().render(engine, format, Some(now)));
     }
 }
 

@@ -7,6 +7,7 @@ mod owner;
 pub(crate) mod page;
 mod plan;
 pub(crate) mod registry;
+pub(crate) mod standing;
 pub(crate) mod value;
 mod vitals;
 
@@ -17,7 +18,7 @@ use std::time::Duration;
 use correlator::{Body, Engine, Event, Fact, Insight, Status, Timestamp};
 
 use owner::OwnerId;
-use page::{Format, Page};
+use page::{Exposition, Format, Page};
 use plan::{Feeds, Plans};
 use registry::{Bound, ExtraId, FamilyId, Registry};
 use value::{Latency, Value};
@@ -126,11 +127,16 @@ impl Metrics {
 
     /// The whole text as it is `now`; without a time, what has no name yet is shown too.
     pub(crate) fn render(&mut self, engine: &Engine, format: Format, now: Option<Timestamp>) -> String {
-        self.registry.name(engine.world());
         let mut page = Page::new(format, self.registry.len() * 160 + 16_384);
-        self.registry.write(&mut page, now);
-        self.write_own(&mut page, engine);
+        self.show(engine, &mut page, now);
         page.finish()
+    }
+
+    /// Shows everything as it is `now`, as [`Self::render`] does.
+    pub(crate) fn show(&mut self, engine: &Engine, to: &mut impl Exposition, now: Option<Timestamp>) {
+        self.registry.name(engine.world());
+        self.registry.write(to, now);
+        self.write_own(to, engine);
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use correlator::{Engine, Insight, Stats, Subject};
 
 use super::catalogue::OWN;
-use super::page::{Family, Page, labels};
+use super::page::{Exposition, Family, labels};
 use super::registry::Bound;
 use super::value::Value;
 use super::vitals::{self, Vitals};
@@ -16,7 +16,7 @@ pub(super) type Samples = Vec<(Vec<String>, Value)>;
 
 impl Metrics {
     /// Writes these metrics in the order of the catalogue.
-    pub(super) fn write_own(&self, page: &mut Page, engine: &Engine) {
+    pub(super) fn write_own(&self, page: &mut impl Exposition, engine: &Engine) {
         for own in OWN {
             let samples = self.samples(own.name, engine);
             if samples.is_empty() {
@@ -26,7 +26,7 @@ impl Metrics {
             page.head(&family);
             for (values, value) in samples {
                 let pairs = own.labels.iter().copied().zip(values.iter().map(String::as_str));
-                page.series(&family, &labels(pairs), "", &value);
+                page.series(&family, &labels(pairs), "", &value, None);
             }
         }
     }
@@ -61,8 +61,11 @@ impl Metrics {
         if name == "tapio_batch_seconds" {
             return vec![row([], Value::Latency(self.tally.batches.clone().into()))];
         }
-        name.strip_prefix("tapio_pidmap_")
-            .map_or_else(|| of_process(name, vitals), |name| of_pid_map(name, vitals))
+        match (name.strip_prefix("tapio_pidmap_"), name.strip_prefix("tapio_sink_")) {
+            (Some(name), _) => of_pid_map(name, vitals),
+            (None, Some(name)) => of_sinks(name, vitals),
+            (None, None) => of_process(name, vitals),
+        }
     }
 
     fn events(&self) -> Samples {
@@ -133,9 +136,12 @@ fn of_process(name: &str, vitals: &Vitals) -> Samples {
     let probes = state.probes.iter();
     match name {
         "tapio_breaker_state" => {
-            let breakers = state.breakers.iter();
-            breakers
-                .map(|(sniffer, breaker)| row([*sniffer], Value::Gauge(vitals::number(*breaker))))
+            let sniffers = state.breakers.iter();
+            let sniffers = sniffers.map(|(sniffer, breaker)| (*sniffer, vitals::number(*breaker)));
+            let sinks = vitals.sinks.iter();
+            sniffers
+                .chain(sinks.map(|sink| (sink.name(), f64::from(sink.breaker_number()))))
+                .map(|(name, state)| row([name], Value::Gauge(state)))
                 .collect()
         }
         "tapio_probe_attached" => probes
@@ -158,6 +164,25 @@ fn of_process(name: &str, vitals: &Vitals) -> Samples {
             vitals::process().map_or_else(Vec::new, |process| single(Value::Gauge(process.resident as f64)))
         }
         "process_start_time_seconds" => single(Value::Gauge((vitals.started.as_nanos() / 1_000_000) as f64 / 1e3)),
+        _ => Vec::new(),
+    }
+}
+
+fn of_sinks(name: &str, vitals: &Vitals) -> Samples {
+    let sinks = vitals.sinks.iter();
+    match name {
+        "sent" => sinks
+            .map(|sink| row([sink.name()], Value::Count(sink.all_sent())))
+            .collect(),
+        "queue_length" => sinks
+            .map(|sink| row([sink.name()], Value::Gauge(sink.queued() as f64)))
+            .collect(),
+        "dropped" => sinks
+            .flat_map(|sink| {
+                let dropped = sink.all_dropped().into_iter();
+                dropped.map(|(reason, count)| row([sink.name(), reason.label()], Value::Count(count)))
+            })
+            .collect(),
         _ => Vec::new(),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use correlator::Timestamp;
+
 use super::catalogue::{Bounds, Kind};
 use super::value::{Cumulative, Value, labels_of};
 
@@ -17,7 +19,17 @@ pub(crate) enum Format {
     OpenMetrics,
 }
 
-/// A text that metrics are written to, one family after the other.
+/// Something that metrics are shown to, one family after the other.
+pub(crate) trait Exposition {
+    /// Begins a family.
+    fn head(&mut self, family: &Family);
+
+    /// A series of it. `owner` and `extra` are labels as [`label`](labels) makes them; `since` is when it was begun to be
+    /// counted, if that was later than the start.
+    fn series(&mut self, family: &Family, owner: &str, extra: &str, value: &Value, since: Option<Timestamp>);
+}
+
+/// A text that metrics are written to.
 pub(crate) struct Page {
     text: String,
     format: Format,
@@ -63,8 +75,17 @@ impl Family {
         self.kind
     }
 
+    /// Without `_total` or `_info`.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn help(&self) -> &str {
+        &self.help
+    }
+
     /// The base unit that its name ends in.
-    fn unit(&self) -> Option<&'static str> {
+    pub(crate) fn unit(&self) -> Option<&'static str> {
         let units = ["seconds", "bytes", "ratio"];
         units
             .into_iter()
@@ -80,55 +101,6 @@ impl Page {
             format,
             digits: itoa::Buffer::new(),
         }
-    }
-
-    /// Begins a family.
-    pub(crate) fn head(&mut self, family: &Family) {
-        let (name, help) = (&family.name, &family.help);
-        let (name, kind) = match (self.format, family.kind) {
-            (Format::OpenMetrics, Kind::Counter) => (name, "counter"),
-            (Format::OpenMetrics, Kind::Info) => (name, "info"),
-            (Format::Text, Kind::Counter) => (&family.sample, "counter"),
-            (Format::Text, Kind::Info) => (&family.sample, "gauge"),
-            (_, Kind::Gauge) => (name, "gauge"),
-            (_, Kind::Histogram(_)) => (name, "histogram"),
-        };
-        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
-        if let (Format::OpenMetrics, Some(unit)) = (self.format, family.unit()) {
-            let _ = writeln!(self.text, "# UNIT {name} {unit}");
-        }
-    }
-
-    /// Writes a series. `owner` and `extra` are labels as [`label`] makes them, separated by commas.
-    pub(crate) fn series(&mut self, family: &Family, owner: &str, extra: &str, value: &Value) {
-        match value {
-            Value::Latency(latency) => {
-                let total = self.buckets(family, Bounds::Latency, owner, extra, &**latency);
-                self.start(&family.name, "_sum", owner, extra);
-                self.float(latency.sum);
-                self.count_of(family, owner, extra, total);
-            }
-            Value::Log2(log2) => {
-                let Kind::Histogram(bounds) = family.kind else { return };
-                let total = self.buckets(family, bounds, owner, extra, &**log2);
-                self.start(&family.name, "_sum", owner, extra);
-                self.nanos(log2.sum_ns);
-                self.count_of(family, owner, extra, total);
-            }
-            Value::Count(count) => {
-                self.start(&family.sample, "", owner, extra);
-                self.integer(*count);
-            }
-            Value::Nanos(nanos) => {
-                self.start(&family.sample, "", owner, extra);
-                self.nanos(*nanos);
-            }
-            Value::Gauge(gauge) => {
-                self.start(&family.sample, "", owner, extra);
-                self.float(*gauge);
-            }
-        }
-        self.text.push('\n');
     }
 
     /// The whole text.
@@ -218,6 +190,55 @@ impl Page {
     }
 }
 
+impl Exposition for Page {
+    fn head(&mut self, family: &Family) {
+        let (name, help) = (&family.name, &family.help);
+        let (name, kind) = match (self.format, family.kind) {
+            (Format::OpenMetrics, Kind::Counter) => (name, "counter"),
+            (Format::OpenMetrics, Kind::Info) => (name, "info"),
+            (Format::Text, Kind::Counter) => (&family.sample, "counter"),
+            (Format::Text, Kind::Info) => (&family.sample, "gauge"),
+            (_, Kind::Gauge) => (name, "gauge"),
+            (_, Kind::Histogram(_)) => (name, "histogram"),
+        };
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        if let (Format::OpenMetrics, Some(unit)) = (self.format, family.unit()) {
+            let _ = writeln!(self.text, "# UNIT {name} {unit}");
+        }
+    }
+
+    fn series(&mut self, family: &Family, owner: &str, extra: &str, value: &Value, _since: Option<Timestamp>) {
+        match value {
+            Value::Latency(latency) => {
+                let total = self.buckets(family, Bounds::Latency, owner, extra, &**latency);
+                self.start(&family.name, "_sum", owner, extra);
+                self.float(latency.sum);
+                self.count_of(family, owner, extra, total);
+            }
+            Value::Log2(log2) => {
+                let Kind::Histogram(bounds) = family.kind else { return };
+                let total = self.buckets(family, bounds, owner, extra, &**log2);
+                self.start(&family.name, "_sum", owner, extra);
+                self.nanos(log2.sum_ns);
+                self.count_of(family, owner, extra, total);
+            }
+            Value::Count(count) => {
+                self.start(&family.sample, "", owner, extra);
+                self.integer(*count);
+            }
+            Value::Nanos(nanos) => {
+                self.start(&family.sample, "", owner, extra);
+                self.nanos(*nanos);
+            }
+            Value::Gauge(gauge) => {
+                self.start(&family.sample, "", owner, extra);
+                self.float(*gauge);
+            }
+        }
+        self.text.push('\n');
+    }
+}
+
 /// Labels as they stand between the braces: values are cut at 256 bytes and escaped, empty ones left out.
 pub(crate) fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = String::new();
@@ -249,7 +270,7 @@ mod tests {
     fn written(format: Format, family: &Family, value: &Value) -> String {
         let mut page = Page::new(format, 0);
         page.head(family);
-        page.series(family, r#"pod="a""#, "", value);
+        page.series(family, r#"pod="a""#, "", value, None);
         page.finish()
     }
 
@@ -288,7 +309,7 @@ mod tests {
     fn numbers_are_exact_and_never_have_an_exponent() {
         let number = |value: &Value| {
             let mut page = Page::new(Format::Text, 0);
-            page.series(&Family::new("x", Kind::Gauge, ""), "", "", value);
+            page.series(&Family::new("x", Kind::Gauge, ""), "", "", value, None);
             page.finish()
         };
         for (value, text) in [

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::catalogue::Kind;
 use super::owner::{OTHERS, OwnerId, Owners};
-use super::page::{Family, Page, labels};
+use super::page::{Exposition, Family, labels};
 use super::value::Value;
 
 /// Most series of one metric.
@@ -270,7 +270,7 @@ impl Registry {
     }
 
     /// Writes all series; `now` hides what has no name yet and may get one.
-    pub(crate) fn write(&mut self, page: &mut Page, now: Option<Timestamp>) {
+    pub(crate) fn write(&mut self, page: &mut impl Exposition, now: Option<Timestamp>) {
         let (owners, extras) = (&self.owners, &self.extras);
         for id in self.by_name.values() {
             let series = &mut self.families[*id as usize];
@@ -290,6 +290,7 @@ impl Registry {
                     &owner.labels,
                     &extras[row.extra as usize].text,
                     &row.value,
+                    Some(owner.born),
                 );
             }
         }

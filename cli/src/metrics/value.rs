@@ -37,6 +37,41 @@ impl Value {
     }
 }
 
+/// A histogram as OTLP has it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Buckets {
+    /// Upper bounds, seconds.
+    pub(crate) bounds: Vec<f64>,
+    /// How many values are within each bound and above the one before; the last one is beyond all bounds.
+    pub(crate) counts: Vec<u64>,
+    pub(crate) count: u64,
+    /// Seconds.
+    pub(crate) sum: f64,
+}
+
+impl Value {
+    /// The buckets of a histogram with these bounds.
+    pub(crate) fn buckets(&self, bounds: Bounds) -> Option<Buckets> {
+        let (mut counts, mut last) = (Vec::new(), 0);
+        let mut see = |below: u64| {
+            counts.push(below - last);
+            last = below;
+        };
+        let (count, sum) = match self {
+            Self::Latency(latency) => (latency.below(bounds, &mut see), latency.sum),
+            Self::Log2(log2) => (log2.below(bounds, &mut see), log2.sum_ns as f64 / 1e9),
+            Self::Count(_) | Self::Nanos(_) | Self::Gauge(_) => return None,
+        };
+        see(count);
+        Some(Buckets {
+            bounds: numbers_of(bounds),
+            counts,
+            count,
+            sum,
+        })
+    }
+}
+
 /// Values that the kernel counted into buckets of powers of two nanoseconds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Log2 {
@@ -122,11 +157,13 @@ fn powers(bounds: Bounds) -> impl Iterator<Item = usize> {
 /// The upper bounds, as label values. Whole numbers end in `.0`, as `OpenMetrics` wants them, in both formats: else the
 /// series would change with the format that is scraped.
 pub(super) fn labels_of(bounds: Bounds) -> Vec<String> {
+    numbers_of(bounds).into_iter().map(plain).collect()
+}
+
+fn numbers_of(bounds: Bounds) -> Vec<f64> {
     match bounds {
-        Bounds::Latency => LATENCY_BOUNDS.iter().map(|bound| plain(*bound)).collect(),
-        Bounds::Log2 { .. } => powers(bounds)
-            .map(|power| plain((1_u64 << power) as f64 / 1e9))
-            .collect(),
+        Bounds::Latency => LATENCY_BOUNDS.to_vec(),
+        Bounds::Log2 { .. } => powers(bounds).map(|power| (1_u64 << power) as f64 / 1e9).collect(),
     }
 }
 
@@ -179,6 +216,19 @@ mod tests {
         assert_eq!((seen[0], seen[1], seen[15], total), (1, 3, 3, 4));
         latency.merge(&latency.clone());
         assert_eq!(below(&latency, Bounds::Latency).1, 8);
+    }
+
+    #[test]
+    fn buckets_hold_what_is_within_their_bound_alone_and_the_last_what_is_beyond_all() {
+        let mut latency = Latency::default();
+        for seconds in [0.000_05, 0.000_2, 0.000_2, 60.0] {
+            latency.observe(seconds);
+        }
+        let buckets = Value::Latency(latency.into()).buckets(Bounds::Latency).unwrap();
+        assert_eq!((buckets.bounds.len(), buckets.counts.len()), (16, 17));
+        assert_eq!((&buckets.counts[..3], buckets.counts[16]), (&[1, 2, 0][..], 1));
+        assert_eq!((buckets.count, buckets.sum), (4, 60.00045));
+        assert_eq!(Value::Count(1).buckets(Bounds::Latency), None);
     }
 
     #[test]

@@ -8,12 +8,15 @@ use nix::unistd::{SysconfVar, sysconf};
 use pidmap::PidMap;
 use sniffers::Health;
 
+use crate::metrics::standing::Standing;
+
 /// Where it is told.
 #[derive(Debug, Clone)]
 pub(crate) struct Vitals {
     pub(crate) health: Health,
     pub(crate) pods: Arc<PidMap>,
     pub(crate) started: Timestamp,
+    pub(crate) sinks: Vec<Arc<Standing>>,
 }
 
 /// What this process has used.

@@ -3,7 +3,7 @@
 use correlator::PodIdentity;
 
 use super::super::owner::MAX_OWNERS;
-use super::super::page::Format;
+use super::super::page::{Format, Page};
 use super::*;
 
 fn container(pod: &str, name: &str, id: &str) -> Subject {

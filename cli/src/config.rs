@@ -1,0 +1,3 @@
+//! The configuration, as it stands in a file or follows from flags.
+
+pub(crate) mod sinks;

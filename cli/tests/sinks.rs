@@ -1,0 +1,152 @@
+//! What an incident becomes outside: alerts in a real Alertmanager, JSON at a webhook, and nothing at a sink that is silent.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fixtures::alertmanager::Alertmanager;
+use serde_json::Value;
+
+fn incident() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/recordings/incident.tapio.zst")
+}
+
+fn replay(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tapio"));
+    command.args(["sniff", "-o", "json", "--replay"]).arg(incident());
+    let out = command.args(arguments).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    out
+}
+
+/// What was written to stdout, without the summary.
+fn insights(out: &Output) -> Vec<Value> {
+    let lines = out.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let values = lines.map(|line| serde_json::from_slice::<Value>(line).unwrap());
+    values.filter(|value| value.get("id").is_some()).collect()
+}
+
+#[test]
+fn an_incident_stands_in_a_real_alertmanager() {
+    if let Some(reason) = Alertmanager::missing() {
+        return fixtures::skipped("an_incident_stands_in_a_real_alertmanager", &reason);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let server = Alertmanager::start(folder.path()).unwrap();
+    let out = replay(&["--alertmanager", &server.url()]);
+    let said = insights(&out);
+    let alerts = server.alerts().unwrap();
+    let alert = alerts
+        .iter()
+        .find(|alert| alert["labels"]["alertname"] == "TapioOomKilled");
+    let alert = alert.unwrap_or_else(|| panic!("{alerts:?}"));
+    let insight = said.iter().find(|insight| insight["id"] == "oom-killed").unwrap();
+    for label in ["namespace", "pod", "container"] {
+        assert_eq!(alert["labels"][label], insight["subject"][label], "{label}");
+    }
+    assert_eq!(alert["annotations"]["summary"], insight["title"]);
+    assert_eq!(alert["startsAt"], insight["at"]);
+    assert_eq!(alert["status"]["state"], "active");
+    let severity = |id: &str| said.iter().rfind(|insight| insight["id"] == id).unwrap()["severity"].clone();
+    for alert in &alerts {
+        let id = alert["labels"]["id"].as_str().unwrap();
+        assert_eq!(
+            alert["labels"]["severity"],
+            severity(id),
+            "the alert of an older severity is over"
+        );
+    }
+}
+
+/// Takes `count` requests one after the other and gives back their heads and bodies.
+fn take(listener: &TcpListener, count: usize) -> Vec<(String, Value)> {
+    let mut taken = Vec::new();
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut bytes = Vec::new();
+    while taken.len() < count {
+        let mut some = [0; 8_192];
+        let read = stream.read(&mut some).unwrap();
+        assert!(read > 0, "it hung up after {taken:?}");
+        bytes.extend_from_slice(&some[..read]);
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+            continue;
+        };
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap().to_lowercase();
+        let length = head
+            .lines()
+            .find_map(|line| line.strip_prefix("content-length: "))
+            .unwrap();
+        let all = end + 4 + length.parse::<usize>().unwrap();
+        if bytes.len() < all {
+            continue;
+        }
+        taken.push((head, serde_json::from_slice(&bytes[end + 4..all]).unwrap()));
+        bytes.drain(..all);
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+    }
+    taken
+}
+
+#[test]
+fn a_webhook_gets_each_insight_once_with_a_key_that_a_second_replay_gives_again() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/in?x=1", listener.local_addr().unwrap());
+    let once = || {
+        let (url, listener) = (url.clone(), listener.try_clone().unwrap());
+        let count = insights(&replay(&[])).len();
+        let server = thread::spawn(move || take(&listener, count));
+        let out = replay(&["--webhook", &url]);
+        (insights(&out), server.join().unwrap())
+    };
+    let (said, first) = once();
+    let (_, second) = once();
+    assert!(said.len() > 3);
+    for ((head, body), insight) in first.iter().zip(&said) {
+        assert!(head.starts_with("post /in?x=1 http/1.1"), "{head}");
+        let key = format!("idempotency-key: \"{}\"", body["event_id"].as_str().unwrap());
+        assert!(head.contains(&key), "{head}");
+        for (name, value) in insight.as_object().unwrap() {
+            assert_eq!(&body[name], value, "{name}");
+        }
+    }
+    let keys =
+        |taken: &[(String, Value)]| -> Vec<Value> { taken.iter().map(|(_, body)| body["event_id"].clone()).collect() };
+    assert_eq!(keys(&first), keys(&second));
+}
+
+#[test]
+fn a_silent_sink_changes_nothing_on_stdout_and_is_told_at_the_end() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let usual = replay(&[]);
+    let began = Instant::now();
+    let out = replay(&["--webhook", &url]);
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+    assert_eq!(out.stdout, usual.stdout);
+    let told = String::from_utf8(out.stderr).unwrap();
+    assert!(
+        told.contains("webhook: not everything was sent before the end"),
+        "{told}"
+    );
+}
+
+#[test]
+fn an_address_that_cannot_be_sent_to_is_told_before_anything_is_watched() {
+    for (flag, value) in [
+        ("--otlp", "collector:4318"),
+        ("--alertmanager", "ftp://x"),
+        ("--webhook", ""),
+    ] {
+        let out = Command::new(env!("CARGO_BIN_EXE_tapio"))
+            .args(["sniff", flag, value])
+            .output()
+            .unwrap();
+        assert_eq!(out.status.code(), Some(2));
+        let told = String::from_utf8(out.stderr).unwrap();
+        assert!(told.contains("give a URL such as http://"), "{told}");
+    }
+}
