@@ -165,9 +165,10 @@ pub(crate) struct Sniff {
           conflicts_with_all = ["replay", "k8s_dump"])]
     pub(crate) listen: Option<Listen>,
 
-    /// Send insights as alerts to this Alertmanager, such as `http://alertmanager:9093`
-    #[arg(long, value_name = "URL", value_parser = sinks::url, env = "TAPIO_ALERTMANAGER")]
-    pub(crate) alertmanager: Option<Uri>,
+    /// Send insights as alerts to this Alertmanager, such as `http://alertmanager:9093` (repeatable, or with commas: each
+    /// gets all)
+    #[arg(long, value_name = "URL", value_parser = sinks::url, value_delimiter = ',', env = "TAPIO_ALERTMANAGER")]
+    pub(crate) alertmanager: Vec<Uri>,
 
     /// Send each insight as JSON by POST to this address
     #[arg(long, value_name = "URL", value_parser = sinks::url, env = "TAPIO_WEBHOOK")]
@@ -223,7 +224,9 @@ impl Sniff {
     pub(crate) fn sinks(&self) -> Sinks {
         Sinks {
             cluster: None,
-            alertmanager: self.alertmanager.clone().map(Alertmanager::at),
+            alertmanager: Some(self.alertmanager.clone())
+                .filter(|urls| !urls.is_empty())
+                .map(Alertmanager::at),
             webhook: self.webhook.clone().map(Webhook::at),
             otlp: self.otlp.clone().map(Otlp::at),
         }

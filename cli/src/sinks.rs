@@ -14,6 +14,7 @@ mod tests;
 mod webhook;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use correlator::{Engine, Insight, Timestamp};
+use hyper::Uri;
 use tokio::task::{JoinSet, LocalSet};
 use tokio_util::sync::CancellationToken;
 
@@ -83,16 +85,9 @@ impl Sinks {
             ..Self::default()
         };
         if let Some(to) = config.alertmanager {
-            let client = Client::new(&to.url, &to.connection).context("the sink alertmanager")?;
-            let standing = Arc::new(Standing::new("alertmanager"));
-            let courier = alertmanager::Alertmanager {
-                cluster: config.cluster.clone(),
-                generator_url: to.generator_url,
-                repeat: to.repeat,
-                standing: Arc::clone(&standing),
-                open: std::collections::BTreeMap::new(),
-            };
-            sinks.add_insights(courier, Arc::new(Queue::new(to.queue, standing)), client);
+            for (number, url) in (1..).zip(&to.urls) {
+                sinks.add_alertmanager(number, url, &to)?;
+            }
         }
         if let Some(to) = config.webhook {
             let client = Client::new(&to.url, &to.connection).context("the sink webhook")?;
@@ -104,6 +99,25 @@ impl Sinks {
             sinks.add_otlp(&to)?;
         }
         Ok(sinks)
+    }
+
+    /// Adds the `number`th of several.
+    fn add_alertmanager(&mut self, number: usize, url: &Uri, to: &config::Alertmanager) -> Result<()> {
+        let name = match number {
+            1 => "alertmanager".to_owned(),
+            number => format!("alertmanager/{number}"),
+        };
+        let client = Client::new(url, &to.connection).with_context(|| format!("the sink {name}"))?;
+        let standing = Arc::new(Standing::new(&name));
+        let courier = alertmanager::Alertmanager {
+            cluster: self.cluster.clone(),
+            generator_url: to.generator_url.clone(),
+            repeat: to.repeat,
+            standing: Arc::clone(&standing),
+            open: BTreeMap::new(),
+        };
+        self.add_insights(courier, Arc::new(Queue::new(to.queue, standing)), client);
+        Ok(())
     }
 
     fn add_otlp(&mut self, to: &config::Otlp) -> Result<()> {
@@ -224,7 +238,7 @@ impl Sending {
             let count = queue.give_up();
             if count > 0 {
                 let name = queue.standing().name();
-                tracing::warn!(count, "{name}: not everything was sent before the end.");
+                tracing::warn!("{name}: {count} were not sent before the end of the run.");
             }
         }
     }

@@ -22,13 +22,13 @@ pub(crate) struct Sinks {
     pub(crate) otlp: Option<Otlp>,
 }
 
-/// An Alertmanager (API v2).
+/// Alertmanagers (API v2). Each gets every alert, as those of one cluster do not tell each other of alerts.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(crate) struct Alertmanager {
-    /// Its address, without `/api/v2/alerts`.
-    #[serde(deserialize_with = "from_url")]
-    pub(crate) url: Uri,
+    /// Their addresses, without `/api/v2/alerts`.
+    #[serde(deserialize_with = "from_urls")]
+    pub(crate) urls: Vec<Uri>,
     /// How often open alerts are sent again. Keep it below a third of Alertmanager's `resolve_timeout`.
     #[serde(default = "repeat", deserialize_with = "span")]
     pub(crate) repeat: Duration,
@@ -122,10 +122,10 @@ impl Default for Queue {
 }
 
 impl Alertmanager {
-    /// The one at this address, with everything else as usual.
-    pub(crate) fn at(url: Uri) -> Self {
+    /// Those at these addresses, with everything else as usual.
+    pub(crate) fn at(urls: Vec<Uri>) -> Self {
         Self {
-            url,
+            urls,
             repeat: repeat(),
             generator_url: None,
             connection: Connection::default(),
@@ -165,7 +165,12 @@ impl Sinks {
     pub(crate) fn check(&self) -> Result<()> {
         if let Some(to) = &self.alertmanager {
             common("alertmanager", &to.connection, to.queue)?;
-            without_query("alertmanager", &to.url)?;
+            if to.urls.is_empty() {
+                bail!("sinks.alertmanager.urls is empty; give one address or more, or leave alertmanager out");
+            }
+            for url in &to.urls {
+                without_query("alertmanager.urls", url)?;
+            }
             at_least_a_second("alertmanager.repeat", to.repeat)?;
         }
         if let Some(to) = &self.webhook {
@@ -174,7 +179,7 @@ impl Sinks {
         }
         if let Some(to) = &self.otlp {
             common("otlp", &to.connection, to.queue)?;
-            without_query("otlp", &to.url)?;
+            without_query("otlp.url", &to.url)?;
             at_least_a_second("otlp.interval", to.interval)?;
             if !(to.logs || to.metrics) {
                 bail!("sinks.otlp has neither logs nor metrics; switch one on, or leave otlp out");
@@ -196,7 +201,7 @@ fn common(of: &str, connection: &Connection, queue: Queue) -> Result<()> {
 
 fn without_query(of: &str, url: &Uri) -> Result<()> {
     if url.query().is_some() {
-        bail!("sinks.{of}.url has a query; leave out what follows the question mark");
+        bail!("sinks.{of} has a query; leave out what follows the question mark");
     }
     Ok(())
 }
@@ -238,6 +243,12 @@ fn from_url<'de, D: Deserializer<'de>>(from: D) -> Result<Uri, D::Error> {
     url(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
 
+fn from_urls<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Uri>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let urls = texts.iter().map(|text| url(text));
+    urls.collect::<Result<_, _>>().map_err(serde::de::Error::custom)
+}
+
 fn span<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     crate::args::duration(&String::deserialize(from)?).map_err(serde::de::Error::custom)
 }
@@ -266,8 +277,8 @@ mod tests {
 
     #[test]
     fn what_is_left_out_is_as_usual() {
-        let sinks = parsed(r#"{"alertmanager": {"url": "http://127.0.0.1:9093"}}"#).unwrap();
-        let at = Alertmanager::at("http://127.0.0.1:9093".parse().unwrap());
+        let sinks = parsed(r#"{"alertmanager": {"urls": ["http://127.0.0.1:9093"]}}"#).unwrap();
+        let at = Alertmanager::at(vec!["http://127.0.0.1:9093".parse().unwrap()]);
         assert_eq!((sinks.alertmanager, sinks.webhook), (Some(at), None));
         let sinks = parsed(r#"{"otlp": {"url": "http://[::1]:4318", "interval": "15s", "logs": false}}"#).unwrap();
         let otlp = sinks.otlp.unwrap();
@@ -282,6 +293,8 @@ mod tests {
         for (json, says) in [
             (r#"{"webhok": {}}"#, "unknown field `webhok`"),
             (r#"{"otlp": {"url": "http://x?token=1"}}"#, "leave out what follows"),
+            (r#"{"alertmanager": {"urls": []}}"#, "give one address or more"),
+            (r#"{"alertmanager": {"urls": ["x"]}}"#, "give a URL such as"),
             (r#"{"webhook": {"url": "example.com"}}"#, "give a URL such as"),
             (r#"{"webhook": {"url": "ftp://example.com"}}"#, "give a URL such as"),
             (r#"{"webhook": {"url": "http://me:pw@example.com"}}"#, "without a user"),
@@ -298,7 +311,7 @@ mod tests {
                 "above zero",
             ),
             (
-                r#"{"alertmanager": {"url": "http://x", "repeat": "5"}}"#,
+                r#"{"alertmanager": {"urls": ["http://x"], "repeat": "5"}}"#,
                 "time with its unit",
             ),
             (

@@ -37,7 +37,7 @@ impl Reason {
 /// The figures of one sink.
 #[derive(Debug)]
 pub(crate) struct Standing {
-    name: &'static str,
+    name: String,
     sent: AtomicU64,
     queued: AtomicU64,
     carried: AtomicU64,
@@ -47,10 +47,10 @@ pub(crate) struct Standing {
 }
 
 impl Standing {
-    pub(crate) fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let known = [Reason::QueueFull, Reason::Refused, Reason::RunEnded];
         Self {
-            name,
+            name: name.to_owned(),
             sent: AtomicU64::new(0),
             queued: AtomicU64::new(0),
             carried: AtomicU64::new(0),
@@ -59,8 +59,8 @@ impl Standing {
         }
     }
 
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn sent(&self, count: u64) {

@@ -16,9 +16,10 @@ fn engine() -> Engine {
     Engine::new(insights::all(), 100)
 }
 
-fn alertmanager_at(url: &str) -> config::Sinks {
+fn alertmanagers_at(urls: &[&str]) -> config::Sinks {
+    let urls = urls.iter().map(|url| url.parse().unwrap()).collect();
     config::Sinks {
-        alertmanager: Some(config::Alertmanager::at(url.parse().unwrap())),
+        alertmanager: Some(config::Alertmanager::at(urls)),
         ..config::Sinks::default()
     }
 }
@@ -30,7 +31,7 @@ fn a_real_alertmanager_shows_what_is_open_and_no_longer_what_is_over() {
     }
     let folder = tempfile::tempdir().unwrap();
     let server = Alertmanager::start(folder.path()).unwrap();
-    let sinks = Sinks::prepare(alertmanager_at(&server.url())).unwrap();
+    let sinks = Sinks::prepare(alertmanagers_at(&[&server.url()])).unwrap();
     let standing = sinks.standings().remove(0);
     let mut sending = sinks.start(None).unwrap();
     let at = |n: u32, status: Status| {
@@ -58,12 +59,34 @@ fn a_real_alertmanager_shows_what_is_open_and_no_longer_what_is_over() {
     assert_eq!(standing.all_dropped().values().sum::<u64>(), 0);
 }
 
+#[tokio::test]
+async fn of_several_alertmanagers_each_gets_all_though_another_is_down() {
+    let (address, seen) = super::testing::receiver(200, None, bytes::Bytes::new()).await;
+    let config = alertmanagers_at(&["http://127.0.0.1:1", &format!("http://{address}")]);
+    let sinks = Sinks::prepare(config).unwrap();
+    let standings = sinks.standings();
+    let mut sending = sinks.start(None).unwrap();
+    sending.insight(&oom(1)).unwrap();
+    let sent = async {
+        while standings[1].all_sent() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), sent).await.unwrap();
+    assert_eq!(
+        (standings[0].name(), standings[1].name()),
+        ("alertmanager", "alertmanager/2")
+    );
+    assert_eq!(standings[0].all_sent(), 0);
+    assert_eq!(seen.lock().unwrap()[0].path, "/api/v2/alerts");
+}
+
 #[test]
 fn a_sink_that_never_answers_costs_the_engine_nothing_and_is_accounted_for() {
     // Connections are taken by the kernel and never read.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    let mut config = alertmanager_at(&url);
+    let mut config = alertmanagers_at(&[&url]);
     config.webhook = Some(config::Webhook {
         queue: config::Queue {
             items: 100,
