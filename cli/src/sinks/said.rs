@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use correlator::{Insight, Scope, Status, Timestamp};
+use correlator::{Insight, Scope, Status, Subject, Timestamp};
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
 
@@ -36,7 +36,41 @@ struct Report<'a> {
 pub(super) struct Speaker {
     cluster: Option<String>,
     /// By fingerprint; the engine bounds how many insights are open.
-    opened: BTreeMap<String, Timestamp>,
+    opened: BTreeMap<String, Open>,
+}
+
+/// What is open, as it was when it opened.
+#[derive(Debug, Clone)]
+struct Open {
+    at: Timestamp,
+    id: &'static str,
+    scope: Scope,
+    what: String,
+}
+
+impl Open {
+    fn new(insight: &Insight) -> Self {
+        Self {
+            at: insight.at,
+            id: insight.id,
+            scope: insight.subject.scope(),
+            what: insight.what.clone(),
+        }
+    }
+
+    /// Whether this is the insight from before its container had a name: until then its id stood in its place.
+    fn became(&self, insight: &Insight) -> bool {
+        let Subject::Container(pod) = &insight.subject else {
+            return false;
+        };
+        let rest = pod
+            .container
+            .as_deref()
+            .and_then(|name| insight.what.strip_prefix(name));
+        let before = rest.and_then(|rest| self.what.strip_suffix(rest));
+        let is_id = |text: &str| text.len() >= 12 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        before.is_some_and(is_id) && self.id == insight.id && self.scope == insight.subject.scope()
+    }
 }
 
 impl Speaker {
@@ -48,15 +82,14 @@ impl Speaker {
     }
 
     pub(super) fn say(&mut self, insight: &Insight) -> Said {
-        let fingerprint = fingerprint(insight);
-        let opened = match insight.status {
-            Status::Opened => {
-                self.opened.insert(fingerprint.clone(), insight.at);
-                insight.at
-            }
-            Status::Updated => *self.opened.entry(fingerprint.clone()).or_insert(insight.at),
-            Status::Resolved => self.opened.remove(&fingerprint).unwrap_or(insight.at),
-        };
+        let fingerprint = self.fingerprint(insight);
+        let known = self.opened.remove(&fingerprint);
+        let known = known.filter(|_| insight.status != Status::Opened);
+        let open = known.unwrap_or_else(|| Open::new(insight));
+        let opened = open.at;
+        if insight.status != Status::Resolved {
+            self.opened.insert(fingerprint.clone(), open);
+        }
         let status = format!("{:?}", insight.status);
         let [began, at] = [opened, insight.at].map(|time| time.as_nanos().to_string());
         let event_id = hash(&[&fingerprint, &began, &status, &at]);
@@ -76,6 +109,18 @@ impl Speaker {
             insight: insight.clone(),
             json,
         }
+    }
+}
+
+impl Speaker {
+    /// The fingerprint under which it was opened.
+    fn fingerprint(&self, insight: &Insight) -> String {
+        let now = fingerprint(insight);
+        if insight.status == Status::Opened || self.opened.contains_key(&now) {
+            return now;
+        }
+        let before = self.opened.iter().find(|(_, open)| open.became(insight));
+        before.map_or(now, |(fingerprint, _)| fingerprint.clone())
     }
 }
 
@@ -141,6 +186,24 @@ mod tests {
         assert_ne!(opened.event_id, over.event_id);
         assert_ne!(opened.fingerprint, speaker.say(&oom(2)).fingerprint);
         assert_eq!(speaker.opened.len(), 1, "what is over is let go of");
+    }
+
+    #[test]
+    fn an_insight_whose_container_gets_a_name_later_keeps_its_fingerprint_to_its_end() {
+        let mut speaker = Speaker::default();
+        let (mut unnamed, mut named) = (oom(1), oom(1));
+        unnamed.what = format!("{:064x} 10.0.0.1:80", 1);
+        named.what = "app 10.0.0.1:80".into();
+        let mut other = oom(1);
+        other.what = "app 10.0.0.2:80".into();
+        let opened = speaker.say(&unnamed);
+        let apart = speaker.say(&other);
+        assert_ne!(opened.fingerprint, apart.fingerprint);
+        for status in [Status::Updated, Status::Resolved] {
+            named.status = status;
+            assert_eq!(speaker.say(&named).fingerprint, opened.fingerprint);
+        }
+        assert_eq!(speaker.opened.len(), 1, "the other one");
     }
 
     #[test]
