@@ -97,8 +97,7 @@ fn a_sink_that_never_answers_costs_the_engine_nothing_and_is_accounted_for() {
     let sinks = Sinks::prepare(config).unwrap();
     let standings = sinks.standings();
     let forecaster = insights::forecaster();
-    let session = Session::new(100, forecaster, Calibration::default(), Scope::default());
-    let mut session = session;
+    let mut session = Session::new(100, forecaster, Calibration::default(), Scope::default());
     let mut sending = sinks.start(None).unwrap();
     let began = Instant::now();
     for n in 0..1_000 {
