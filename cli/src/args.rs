@@ -1,12 +1,13 @@
 //! The command line.
 
 mod shells;
+mod values;
 
 use std::path::PathBuf;
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use correlator::LabelSelector;
 use hyper::Uri;
@@ -17,6 +18,7 @@ use crate::http::{Listen, listen};
 use crate::{profile, selector};
 pub(crate) use shells::Manual;
 use shells::{COMPLETIONS, InsightId};
+pub(crate) use values::{Color, DoctorOutput, Forecast, Output, Profile, Severity};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, also when the reader of the output went away and on the first Ctrl-C or SIGTERM; \
     1 it failed; 2 the command line is wrong; 3 findings at or above --fail-on; 4 `tapio doctor` found something that \
@@ -286,87 +288,6 @@ pub(crate) struct Doctor {
 
     #[command(flatten)]
     pub(crate) look: Look,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DoctorOutput {
-    /// For people
-    Human,
-    /// One JSON object a line, one for each check
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Output {
-    /// For people
-    Human,
-    /// For people, with dates and ids, and all of an insight each time it changes
-    Wide,
-    /// One JSON object a line
-    Json,
-    /// One YAML document each, with the fields of the JSON
-    Yaml,
-    /// One text exposition (0.0.4), when the run ends
-    Prometheus,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Profile {
-    /// What kills containers: OOM kills, exits, memory
-    Minimal,
-    /// And what makes them slow or unreachable: TCP, DNS, the run queue
-    Standard,
-    /// And what they do all the time: system calls, packets, files
-    Comprehensive,
-    /// The probes named with --probe, or all, less those named with --no-probe
-    Custom,
-}
-
-impl Profile {
-    /// The largest profile whose probes are loaded; none where the user names them.
-    pub(crate) fn most(self) -> Option<probes::Profile> {
-        match self {
-            Self::Minimal => Some(probes::Profile::Minimal),
-            Self::Standard => Some(probes::Profile::Standard),
-            Self::Comprehensive => Some(probes::Profile::Comprehensive),
-            Self::Custom => None,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Forecast {
-    /// A table of trees on features of the whole record
-    Trees,
-    /// First passage of a random walk with drift; cruder, and easier to follow
-    ClosedForm,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Color {
-    /// On a terminal that is not dumb; `NO_COLOR` and `CLICOLOR_FORCE` decide before that
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Severity {
-    Info,
-    Warning,
-    Critical,
-}
-
-impl From<Severity> for correlator::Severity {
-    fn from(severity: Severity) -> Self {
-        match severity {
-            Severity::Info => Self::Info,
-            Severity::Warning => Self::Warning,
-            Severity::Critical => Self::Critical,
-        }
-    }
 }
 
 fn watches_only<T>(_: &str) -> Result<T, String> {

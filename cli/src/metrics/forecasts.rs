@@ -15,6 +15,9 @@ use super::value::Value;
 /// Containers that are shown: each has up to thirteen series.
 const MAX_CONTAINERS: usize = 1_000;
 
+/// A container without a name is not shown for this long: the API server may yet tell it.
+const UNNAMED: Duration = Duration::from_secs(10);
+
 /// The series of one of these metrics; none for any other name.
 pub(super) fn samples(name: &str, engine: &Engine) -> Samples {
     let calibration = engine.calibration();
@@ -58,6 +61,9 @@ fn newest(engine: &Engine) -> BTreeMap<Who, (Timestamp, &Filling, &Fill)> {
         };
         let at = record.last().map(|sample| sample.at).unwrap_or_default();
         let who = who(pod, engine.world());
+        if who[0].is_empty() && record.age() < UNNAMED {
+            continue;
+        }
         let is_newer = newest.get(&who).is_none_or(|(other, ..)| *other <= at);
         if is_newer && (newest.len() < MAX_CONTAINERS || newest.contains_key(&who)) {
             newest.insert(who, (at, filling, record));
