@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::insight::Insight;
+use crate::tunable::Tunable;
 use crate::window::{ContainerView, Window};
 
 /// One pattern, such as `oom-killed`.
@@ -16,6 +17,11 @@ pub trait Detector: Send + Sync {
     /// How long a finding must stay away before it counts as resolved.
     fn hold(&self) -> Duration {
         Duration::from_secs(60)
+    }
+
+    /// The numbers it asks the window for, which a user may choose.
+    fn tunables(&self) -> &'static [Tunable] {
+        &[]
     }
 
     /// Looks at one scope.

@@ -21,6 +21,7 @@ use crate::identity::{Scope, Subject};
 use crate::insight::Insight;
 use crate::lifecycle::Lifecycle;
 use crate::time::Timestamp;
+use crate::tunable::Thresholds;
 use crate::window::{Around, NAMING_GRACE, Run, Track, Window};
 use crate::world::World;
 
@@ -46,6 +47,7 @@ pub struct Engine {
     world: World,
     life: Lifecycle,
     watch: Watch,
+    thresholds: Thresholds,
     urgent: BTreeSet<Scope>,
     last_round: Option<Timestamp>,
     /// The last tick.
@@ -88,11 +90,17 @@ impl Engine {
             world: World::default(),
             life: Lifecycle::default(),
             watch: Watch::default(),
+            thresholds: Thresholds::default(),
             urgent: BTreeSet::new(),
             last_round: None,
             now: Timestamp::default(),
             stats: Stats::default(),
         }
+    }
+
+    /// Judges by these thresholds from now on.
+    pub fn tune(&mut self, thresholds: Thresholds) {
+        self.thresholds = thresholds;
     }
 
     /// Takes an event in.
@@ -244,6 +252,7 @@ impl Engine {
             world: &self.world,
             life: &self.life,
             watch: &self.watch,
+            thresholds: &self.thresholds,
         };
         let Some(window) = Window::new(now, scope, around) else {
             return;

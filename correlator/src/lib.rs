@@ -23,6 +23,7 @@ pub mod selector;
 pub mod series;
 pub mod sketch;
 pub mod time;
+pub mod tunable;
 pub mod window;
 pub mod world;
 
@@ -44,5 +45,6 @@ pub use selector::LabelSelector;
 pub use series::{Bucket, REACH, Series};
 pub use sketch::Sketch;
 pub use time::Timestamp;
+pub use tunable::{Thresholds, Tunable};
 pub use window::{ContainerView, RunView, Window};
 pub use world::{Loss, Node, Pod, TERMINATION_REACH, World};

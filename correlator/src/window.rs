@@ -16,6 +16,7 @@ use crate::pod::{ContainerState, Termination};
 use crate::rate::{RateBook, Rates};
 use crate::series::Series;
 use crate::time::Timestamp;
+use crate::tunable::{Thresholds, Tunable};
 use crate::world::{Pod, World};
 
 /// The kernel often sees a container before the API server has named it. Nothing is said of it for this long.
@@ -74,6 +75,7 @@ pub(crate) struct Around<'a> {
     pub(crate) world: &'a World,
     pub(crate) life: &'a Lifecycle,
     pub(crate) watch: &'a Watch,
+    pub(crate) thresholds: &'a Thresholds,
 }
 
 /// A container of the pod, through all its restarts.
@@ -185,6 +187,11 @@ impl<'a> Window<'a> {
     /// The containers, in the order of their names.
     pub fn containers(&self) -> &[ContainerView<'a>] {
         &self.containers
+    }
+
+    /// What the user chose of a detector's numbers, or its default.
+    pub fn tuned(&self, tunable: &Tunable) -> f64 {
+        self.around.thresholds.value(tunable)
     }
 
     /// The rest of the world.

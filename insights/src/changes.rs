@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use correlator::object::{Change, Field, Rollout, WorkloadState};
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, PodIdentity, Remedy, Risk, Source, Subject, Timestamp, Verdict,
-    Window, World,
+    Culprit, Detector, Insight, ObjectRef, ObjectState, PodIdentity, Remedy, Risk, Source, Subject, Timestamp, Tunable,
+    Verdict, Window, World,
 };
 
 use crate::advice;
@@ -158,6 +158,10 @@ impl<D: Detector> Detector for WithChanges<D> {
 
     fn hold(&self) -> Duration {
         self.0.hold()
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        self.0.tunables()
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {

@@ -12,9 +12,6 @@ pub(crate) const SLOW: f64 = 0.95;
 const LATELY: Duration = Duration::from_secs(60);
 /// Durations of a minute that are enough to judge by.
 const LEAST: u64 = 30;
-/// What the slowest twentieth takes at least to be worth telling: so many times what all but one in a hundred took, and this.
-const TIMES: u32 = 2;
-const LONG: Duration = Duration::from_millis(20);
 
 /// What the slowest twentieth of the last minute took, and of how many.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -32,9 +29,11 @@ pub(crate) fn slowest(container: &ContainerView<'_>, signal: &Signal, now: Times
     (count >= LEAST).then_some(Slowest { took, count })
 }
 
-/// Whether more is slow than used to be, and by enough to matter.
-pub(crate) fn has_shifted(slowest: Slowest, slow: &SlowRate) -> bool {
-    let is_long = slowest.took >= LONG && slowest.took >= slow.limit * TIMES;
+/// Whether more is slow than used to be, and by enough to matter: the slowest twentieth takes at least so many seconds, and
+/// so many times what all but one in a hundred took.
+pub(crate) fn has_shifted(slowest: Slowest, slow: &SlowRate, [least, times]: [f64; 2]) -> bool {
+    let took = slowest.took.as_secs_f64();
+    let is_long = took >= least && took >= slow.limit.as_secs_f64() * times;
     slow.learned > 0 && slow.rate.is_risen && is_long
 }
 

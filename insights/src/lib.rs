@@ -49,3 +49,30 @@ pub use not_yet::NOT_YET;
 pub use phrase::escape;
 
 include!(concat!(env!("OUT_DIR"), "/detectors.rs"));
+
+/// The numbers of detectors that a user may choose, in the order of the detectors' ids.
+pub fn tunables() -> Vec<correlator::Tunable> {
+    let detectors = all();
+    let of_each = detectors.iter().map(|detector| detector.tunables());
+    of_each.flatten().copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn tunables_bear_the_id_of_their_detector_a_name_of_their_own_and_a_default_within_their_bounds() {
+        let mut names = BTreeSet::new();
+        for detector in all() {
+            for tunable in detector.tunables() {
+                assert_eq!(tunable.detector, detector.id(), "{}", tunable.name);
+                assert!(tunable.allows(tunable.default), "{tunable:?}");
+                assert!(names.insert((tunable.detector, tunable.name)), "{tunable:?}");
+            }
+        }
+        assert!(names.len() > 20);
+    }
+}

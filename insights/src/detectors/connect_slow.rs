@@ -17,7 +17,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use correlator::{ContainerView, Culprit, Detector, Insight, Peer, Severity, SlowRate, Source, Verdict, Window, signals};
+use correlator::{ContainerView, Culprit, Detector, Insight, Peer, Severity, SlowRate, Source, Tunable, Verdict, Window, signals};
 
 use crate::latency::{self, Slowest};
 use crate::peers;
@@ -26,6 +26,27 @@ use crate::suspects;
 
 /// After this a SYN is sent again (RFC 6298, 2.1), less what the kernel's timers and the sketch of durations are off by.
 const SENT_AGAIN: Duration = Duration::from_millis(850);
+const LONG: Tunable = Tunable {
+    detector: "connect-slow",
+    name: "leastSeconds",
+    default: 0.02,
+    bounds: [0.0001, 60.0],
+    meaning: "what the slowest twentieth has to take at least",
+};
+const TIMES: Tunable = Tunable {
+    detector: "connect-slow",
+    name: "times",
+    default: 2.0,
+    bounds: [1.0, 1000.0],
+    meaning: "how many times the learned limit the slowest twentieth has to take at least",
+};
+const CRITICAL: Tunable = Tunable {
+    detector: "connect-slow",
+    name: "criticalSeconds",
+    default: 0.85,
+    bounds: [0.001, 60.0],
+    meaning: "what the slowest twentieth takes from which on it is critical; by default as long as a SYN that is sent again",
+};
 /// Where the times were counted from.
 const LATELY: Duration = Duration::from_secs(60);
 /// Peers that are named.
@@ -43,11 +64,15 @@ impl Detector for Rule {
         &["ebpf/tcp_connect", "k8s/pods", "k8s/services"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LONG, TIMES, CRITICAL]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let found = window.containers().iter().filter_map(|container| {
             let slowest = latency::slowest(container, &signals::TCP_CONNECT, window.now())?;
             let slow = container.rates?.slow_connects(window.now())?;
-            latency::has_shifted(slowest, &slow).then(|| insight(window, container, slowest, &slow))
+            latency::has_shifted(slowest, &slow, [&LONG, &TIMES].map(|one| window.tuned(one))).then(|| insight(window, container, slowest, &slow))
         });
         Verdict::of(found.collect())
     }
@@ -56,7 +81,7 @@ impl Detector for Rule {
 fn insight(window: &Window<'_>, container: &ContainerView<'_>, slowest: Slowest, slow: &SlowRate) -> Insight {
     let (now, world, subject) = (window.now(), window.world(), container.subject());
     let is_sent_again = slowest.took >= SENT_AGAIN;
-    let severity = if is_sent_again {
+    let severity = if slowest.took.as_secs_f64() >= window.tuned(&CRITICAL) {
         Severity::Critical
     } else {
         Severity::Warning

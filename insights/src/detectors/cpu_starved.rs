@@ -13,16 +13,34 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, Pod, Scope, Severity, Signal, Source, Verdict, Window, signals};
+use correlator::{ContainerView, Detector, Insight, Pod, Scope, Severity, Signal, Source, Tunable, Verdict, Window, signals};
 
 use crate::nodes::{look_at, pods_on};
 use crate::phrase::duration;
 use crate::rates::{rise, share, watched};
 
 const REACH: Duration = Duration::from_secs(60);
-const WAIT: Duration = Duration::from_millis(20);
-const LEAST_WAITS: u64 = 100;
-const WAITING: f64 = 0.25;
+const WAIT: Tunable = Tunable {
+    detector: "cpu-starved",
+    name: "waitSeconds",
+    default: 0.02,
+    bounds: [0.001, 10.0],
+    meaning: "run-queue wait that is too long, of the longest twentieth of a minute's waits",
+};
+const LEAST_WAITS: Tunable = Tunable {
+    detector: "cpu-starved",
+    name: "leastWaits",
+    default: 100.0,
+    bounds: [1.0, 1e6],
+    meaning: "waits in a minute that are enough to judge by",
+};
+const WAITING: Tunable = Tunable {
+    detector: "cpu-starved",
+    name: "waitingRatio",
+    default: 0.25,
+    bounds: [0.01, 1.0],
+    meaning: "time in which tasks wait for a CPU that is too much, of a minute",
+};
 /// Of the waiting time, and of the periods of its quota, the part that its own quota explains at most.
 const OWN: f64 = 0.1;
 /// Neighbours that are named, and the cores over its request from which on one is.
@@ -44,6 +62,10 @@ impl Detector for Rule {
         &["ebpf/cpu_sched", "cgroup", "k8s/pods"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[WAIT, LEAST_WAITS, WAITING]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         Verdict::each(window, in_container)
     }
@@ -60,9 +82,9 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
         .last()?
         .history
         .latencies(&RUNQUEUE_WAIT, now.minus(REACH), now);
-    let p95 = waits.quantile(0.95).filter(|_| waits.count() >= LEAST_WAITS);
-    let is_slow = p95.is_some_and(|p95| p95 > WAIT);
-    if !is_slow && waiting < WAITING {
+    let p95 = waits.quantile(0.95).filter(|_| waits.count() as f64 >= window.tuned(&LEAST_WAITS));
+    let is_slow = p95.is_some_and(|p95| p95.as_secs_f64() > window.tuned(&WAIT));
+    if !is_slow && waiting < window.tuned(&WAITING) {
         return None;
     }
     let throttled = share(container, &signals::CPU_THROTTLED, now, REACH);

@@ -14,18 +14,34 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, Remedy, Risk, Severity, Signal, Source, Verdict, Window, signals};
+use correlator::{ContainerView, Detector, Insight, Remedy, Risk, Severity, Signal, Source, Tunable, Verdict, Window, signals};
 
 use crate::kubectl::{Resources, Target, set_resources};
-use crate::phrase::duration;
+use crate::phrase::{duration, percent};
 use crate::rates::{rise, share, watched};
 
 const REACH: Duration = Duration::from_secs(300);
-/// Periods that have to be throttled, of all.
-const THROTTLED: f64 = 0.25;
-/// Time in which tasks have to wait, of all.
-const WAITING: f64 = 0.1;
-const CRITICAL: f64 = 0.5;
+const THROTTLED: Tunable = Tunable {
+    detector: "cpu-throttled",
+    name: "throttledRatio",
+    default: 0.25,
+    bounds: [0.01, 1.0],
+    meaning: "throttled periods that are too many, of all of five minutes",
+};
+const WAITING: Tunable = Tunable {
+    detector: "cpu-throttled",
+    name: "waitingRatio",
+    default: 0.1,
+    bounds: [0.0, 1.0],
+    meaning: "time in which tasks have to wait besides, of five minutes",
+};
+const CRITICAL: Tunable = Tunable {
+    detector: "cpu-throttled",
+    name: "criticalWaitingRatio",
+    default: 0.5,
+    bounds: [0.0, 1.0],
+    meaning: "waiting time from which on it is critical, of five minutes",
+};
 /// Fewer periods than this in five minutes (a tenth of the time) judge nothing.
 const LEAST_PERIODS: f64 = 300.0;
 
@@ -43,6 +59,10 @@ impl Detector for Rule {
         &["cgroup", "k8s/pods"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[THROTTLED, WAITING, CRITICAL]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         Verdict::each(window, in_container)
     }
@@ -56,10 +76,10 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     let periods = rise(container, &signals::CPU_PERIODS, now, REACH);
     let throttled = rise(container, &signals::CPU_THROTTLED_PERIODS, now, REACH) / periods.max(1.0);
     let waiting = share(container, &CPU_PRESSURE, now, REACH);
-    if periods < LEAST_PERIODS || throttled < THROTTLED || waiting < WAITING {
+    if periods < LEAST_PERIODS || throttled < window.tuned(&THROTTLED) || waiting < window.tuned(&WAITING) {
         return None;
     }
-    let severity = if waiting >= CRITICAL {
+    let severity = if waiting >= window.tuned(&CRITICAL) {
         Severity::Critical
     } else {
         Severity::Warning
@@ -86,7 +106,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
         duration(stood)
     );
     insight = insight.because(now, Source::Cgroup, says);
-    insight.remedies.extend(limit.and_then(|limit| raise(container, limit)));
+    insight.remedies.extend(limit.and_then(|limit| raise(window, container, limit)));
     Some(insight)
 }
 
@@ -100,7 +120,7 @@ fn cores(millis: u64) -> String {
 }
 
 /// How much it would use without the limit is not known while the limit holds it back: half as much again is a step.
-fn raise(container: &ContainerView<'_>, limit: u64) -> Option<Remedy> {
+fn raise(window: &Window<'_>, container: &ContainerView<'_>, limit: u64) -> Option<Remedy> {
     let wanted = (limit * 3 / 2).div_ceil(100) * 100;
     let target = Target::owner(&container.identity)?;
     let name = container.identity.container.as_deref()?;
@@ -126,6 +146,10 @@ fn raise(container: &ContainerView<'_>, limit: u64) -> Option<Remedy> {
         needs: Some("CPU time that the node's other pods do not need".to_owned()),
         commands: command(wanted).into_iter().collect(),
         undo: command(limit),
-        verify: "throttled periods and waiting time fall below a quarter and a tenth".to_owned(),
+        verify: format!(
+            "throttled periods and waiting time fall below {} and {}",
+            percent(window.tuned(&THROTTLED)),
+            percent(window.tuned(&WAITING))
+        ),
     })
 }

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use correlator::{
     ContainerRole, ContainerState, ContainerStatus, ContainerView, Detector, Fact, Insight, Pod, PodIdentity, Severity,
-    Source, Subject, TERMINATION_REACH, Verdict, Window,
+    Source, Subject, TERMINATION_REACH, Tunable, Verdict, Window,
 };
 
 use crate::ends::{self, Cause, End, What};
@@ -34,10 +34,27 @@ use crate::phrase::{count, duration, escape};
 use crate::{changes, peers, remedies, suspects};
 
 const BACK_OFF: &str = "CrashLoopBackOff";
-/// Ends of containers without names that are a loop.
-const NAMELESS: usize = 3;
-/// Restarts from which on it is critical.
-const CRITICAL: usize = 3;
+const LEAST: Tunable = Tunable {
+    detector: "crash-loop",
+    name: "leastEnds",
+    default: 2.0,
+    bounds: [2.0, 100.0],
+    meaning: "failed ends within ten minutes that are a loop, of a container that is not held back",
+};
+const NAMELESS: Tunable = Tunable {
+    detector: "crash-loop",
+    name: "leastNamelessEnds",
+    default: 3.0,
+    bounds: [2.0, 64.0],
+    meaning: "ended containers of one pod that are a loop while the API server has not named them",
+};
+const CRITICAL: Tunable = Tunable {
+    detector: "crash-loop",
+    name: "criticalRestarts",
+    default: 3.0,
+    bounds: [1.0, 1000.0],
+    meaning: "restarts from which on it is critical; one in back-off always is",
+};
 /// What the kubelet gives when SIGTERM ended it.
 const ASKED_TO_STOP: i32 = 143;
 /// An OOM kill or a probe's kill that is younger has an insight of its own; the history reaches ten seconds farther.
@@ -64,6 +81,10 @@ impl Detector for Rule {
 
     fn hold(&self) -> Duration {
         Duration::from_secs(300)
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST, NAMELESS, CRITICAL]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -93,7 +114,7 @@ fn named(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> 
     let is_failure = |end: &&End<'_>| end.code != ASKED_TO_STOP && (end.code != 0 || restarts);
     let failed = ends.iter().filter(is_failure).count();
     let waits = state.restarts >= 1 && (is_in_back_off(state) || backs_off(window, container));
-    if failed < 2 && !waits && !(failed == 1 && began_before(window, pod, state)) {
+    if (failed as f64) < window.tuned(&LEAST) && !waits && !(failed == 1 && began_before(window, pod, state)) {
         return None;
     }
     let cause = ends::cause(window, container, ends.last());
@@ -147,7 +168,7 @@ fn nameless(window: &Window<'_>) -> Option<Insight> {
             .is_some_and(|end| end.code != 0)
     };
     let mut containers: Vec<_> = window.containers().iter().filter(ended).collect();
-    if containers.len() < NAMELESS {
+    if (containers.len() as f64) < window.tuned(&NAMELESS) {
         return None;
     }
     containers.sort_by_key(|container| {
@@ -182,7 +203,7 @@ fn insight(
     let state = container.state;
     let waits = state.is_some_and(is_in_back_off);
     let restarts = state.map_or(ends.len(), |state| ends.len().max(state.restarts as usize));
-    let severity = if waits || restarts >= CRITICAL {
+    let severity = if waits || restarts as f64 >= window.tuned(&CRITICAL) {
         Severity::Critical
     } else {
         Severity::Warning

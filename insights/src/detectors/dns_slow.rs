@@ -15,10 +15,8 @@
 //!
 //! **What to do.** Look at the DNS server: is it throttled, are there enough of it, is its upstream slow?
 
-use std::time::Duration;
-
 use correlator::{
-    ContainerView, Detector, Insight, Peer, Scope, Severity, Signal, SlowRate, Source, Verdict, Window, signals,
+    ContainerView, Detector, Insight, Peer, Scope, Severity, Signal, SlowRate, Source, Tunable, Verdict, Window, signals,
 };
 
 use crate::dns::{self, LATELY};
@@ -26,9 +24,34 @@ use crate::latency::{self, Slowest};
 use crate::phrase::{duration, percent};
 use crate::{destination, rates};
 
-/// What the slowest 5 % take: of a container of which nothing was learned, and of any.
-const COLD: Duration = Duration::from_millis(100);
-const CRITICAL: Duration = Duration::from_millis(500);
+const LONG: Tunable = Tunable {
+    detector: "dns-slow",
+    name: "leastSeconds",
+    default: 0.02,
+    bounds: [0.0001, 60.0],
+    meaning: "what the slowest twentieth has to take at least",
+};
+const TIMES: Tunable = Tunable {
+    detector: "dns-slow",
+    name: "times",
+    default: 2.0,
+    bounds: [1.0, 1000.0],
+    meaning: "how many times the learned limit the slowest twentieth has to take at least",
+};
+const COLD: Tunable = Tunable {
+    detector: "dns-slow",
+    name: "unlearnedSeconds",
+    default: 0.1,
+    bounds: [0.001, 60.0],
+    meaning: "what the slowest twentieth takes that is too long while nothing was learned of the container",
+};
+const CRITICAL: Tunable = Tunable {
+    detector: "dns-slow",
+    name: "criticalSeconds",
+    default: 0.5,
+    bounds: [0.001, 60.0],
+    meaning: "what the slowest twentieth takes from which on it is critical",
+};
 /// Share of its periods in which the DNS server had no CPU time left.
 const THROTTLED: f64 = 0.1;
 
@@ -44,6 +67,10 @@ impl Detector for Rule {
         &["ebpf/dns", "cgroup", "k8s/pods", "k8s/services", "k8s/endpointslices"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LONG, TIMES, COLD, CRITICAL]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         Verdict::each(window, in_container)
     }
@@ -53,7 +80,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     let slowest = latency::slowest(container, &dns::QUERY, window.now())?;
     let slow = container.rates?.slow_answers(window.now())?;
     let is_unknown = slow.learned == 0 && slow.rate.is_risen || slow.rate.is_cold;
-    let is_told = latency::has_shifted(slowest, &slow) || (is_unknown && slowest.took >= COLD);
+    let is_told = latency::has_shifted(slowest, &slow, [&LONG, &TIMES].map(|one| window.tuned(one))) || (is_unknown && slowest.took.as_secs_f64() >= window.tuned(&COLD));
     is_told.then(|| insight(window, container, slowest, &slow))
 }
 
@@ -63,7 +90,7 @@ fn insight(
     Slowest { took, count }: Slowest,
     slow: &SlowRate,
 ) -> Insight {
-    let severity = if took >= CRITICAL {
+    let severity = if took.as_secs_f64() >= window.tuned(&CRITICAL) {
         Severity::Critical
     } else {
         Severity::Warning

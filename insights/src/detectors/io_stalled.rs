@@ -11,15 +11,27 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Culprit, Detector, Insight, Severity, Signal, Source, Verdict, Window};
+use correlator::{ContainerView, Culprit, Detector, Insight, Severity, Signal, Source, Tunable, Verdict, Window};
 
 use crate::nodes::look_at;
 use crate::phrase::count;
 use crate::rates::{rise, share, watched};
 
 const REACH: Duration = Duration::from_secs(60);
-const STALLED: f64 = 0.1;
-const CRITICAL: f64 = 0.5;
+const STALLED: Tunable = Tunable {
+    detector: "io-stalled",
+    name: "stalledRatio",
+    default: 0.1,
+    bounds: [0.001, 1.0],
+    meaning: "time in which all tasks wait for the disk that is too much, of a minute",
+};
+const CRITICAL: Tunable = Tunable {
+    detector: "io-stalled",
+    name: "criticalStalledRatio",
+    default: 0.5,
+    bounds: [0.0, 1.0],
+    meaning: "time in which all tasks wait from which on it is critical, of a minute",
+};
 
 const IO_FULL: Signal = Signal::new("io.pressure_full");
 const SLOW: [(Signal, &str); 3] = [
@@ -40,6 +52,10 @@ impl Detector for Rule {
         &["cgroup", "ebpf/file"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[STALLED, CRITICAL]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         Verdict::each(window, in_container)
     }
@@ -48,10 +64,10 @@ impl Detector for Rule {
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
     let now = window.now();
     let stalled = share(container, &IO_FULL, now, REACH);
-    if watched(container, now) < REACH || stalled < STALLED {
+    if watched(container, now) < REACH || stalled < window.tuned(&STALLED) {
         return None;
     }
-    let severity = if stalled >= CRITICAL {
+    let severity = if stalled >= window.tuned(&CRITICAL) {
         Severity::Critical
     } else {
         Severity::Warning

@@ -16,7 +16,7 @@
 use std::time::Duration;
 
 use correlator::{
-    Bucket, ContainerView, Detector, Insight, Series, Severity, Signal, Source, Timestamp, Verdict, Window, signals,
+    Bucket, ContainerView, Detector, Insight, Series, Severity, Signal, Source, Timestamp, Tunable, Verdict, Window, signals,
 };
 
 use crate::memory_kills::{self, Class};
@@ -27,16 +27,43 @@ use crate::{rates, remedies, suspects};
 const FRESH: Duration = Duration::from_secs(60);
 /// Seconds of it that have to be measured.
 const MEASURED: usize = 45;
-/// Shares of the time in which some, and in which all tasks waited.
-const SOME: f64 = 0.02;
-const FULL: f64 = 0.005;
-const CRITICAL: f64 = 0.1;
+const SOME: Tunable = Tunable {
+    detector: "memory-thrashing",
+    name: "someRatio",
+    default: 0.02,
+    bounds: [0.0001, 1.0],
+    meaning: "time in which some task waits for memory that is too much, of a minute",
+};
+const FULL: Tunable = Tunable {
+    detector: "memory-thrashing",
+    name: "fullRatio",
+    default: 0.005,
+    bounds: [0.0001, 1.0],
+    meaning: "time in which all tasks wait for memory that is too much, of a minute",
+};
+const CRITICAL: Tunable = Tunable {
+    detector: "memory-thrashing",
+    name: "criticalFullRatio",
+    default: 0.1,
+    bounds: [0.0, 1.0],
+    meaning: "time in which all tasks wait from which on it is critical, of a minute",
+};
 /// Seconds of it in which somebody waited.
 const SECONDS: usize = 30;
-/// Share of the limit that is charged.
-const USED: f64 = 0.9;
-/// Share of the limit that is file pages.
-const CACHE: f64 = 0.3;
+const USED: Tunable = Tunable {
+    detector: "memory-thrashing",
+    name: "usedRatio",
+    default: 0.9,
+    bounds: [0.1, 1.0],
+    meaning: "least part of the limit that is charged",
+};
+const CACHE: Tunable = Tunable {
+    detector: "memory-thrashing",
+    name: "cacheRatio",
+    default: 0.3,
+    bounds: [0.0, 1.0],
+    meaning: "most of the limit that may be file pages",
+};
 /// From the cgroup files: nanoseconds.
 const PRESSURE_SOME: Signal = Signal::new("memory.pressure_some");
 const PRESSURE_FULL: Signal = Signal::new("memory.pressure_full");
@@ -53,6 +80,10 @@ impl Detector for Rule {
         &["cgroup", "k8s/pods"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[SOME, FULL, CRITICAL, USED, CACHE]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         Verdict::each(window, in_container)
     }
@@ -63,7 +94,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     let limit = container.series(&signals::MEMORY_LIMIT).and_then(Series::last)?.last;
     let usage = mean(container, &signals::MEMORY_USAGE, now, MEASURED)?;
     let cache = mean(container, &signals::MEMORY_CACHE, now, MEASURED).unwrap_or_default();
-    if limit <= 0.0 || usage < USED * limit || cache > CACHE * limit {
+    if limit <= 0.0 || usage < window.tuned(&USED) * limit || cache > window.tuned(&CACHE) * limit {
         return None;
     }
     let reach = rates::watched(container, now).min(FRESH);
@@ -72,7 +103,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     let waited = container
         .series(&PRESSURE_SOME)
         .map_or(0, |series| fresh(series, now).count());
-    if waited < SECONDS || (some < SOME && full < FULL) || was_killed(window, container) {
+    if waited < SECONDS || (some < window.tuned(&SOME) && full < window.tuned(&FULL)) || was_killed(window, container) {
         return None;
     }
     Some(insight(window, container, limit, [usage, cache], [some, full]))
@@ -106,7 +137,7 @@ fn insight(
 ) -> Insight {
     let (now, pod) = (window.now(), &container.identity);
     let subject = container.subject();
-    let severity = if full >= CRITICAL {
+    let severity = if full >= window.tuned(&CRITICAL) {
         Severity::Critical
     } else {
         Severity::Warning

@@ -22,7 +22,7 @@ use std::time::Duration;
 use correlator::object::TargetPort;
 use correlator::{
     Condition, ContainerRole, ContainerState, ContainerStatus, ContainerView, Detector, Insight, Pod, ProbeKind,
-    ProbeSpec, Source, TERMINATION_REACH, Timestamp, Verdict, Window,
+    ProbeSpec, Source, TERMINATION_REACH, Timestamp, Tunable, Verdict, Window,
 };
 
 use crate::kubectl::{self, Run, Target};
@@ -30,9 +30,21 @@ use crate::messages::probe::{self, ProbeFailure, Why};
 use crate::phrase::{duration, escape};
 use crate::{advice, ends, standing, suspects, waits_for};
 
-const LONG: Duration = Duration::from_secs(300);
+const LONG: Tunable = Tunable {
+    detector: "never-ready",
+    name: "unreadySeconds",
+    default: 300.0,
+    bounds: [10.0, 86400.0],
+    meaning: "how long a container may run without being ready",
+};
 const SETTLED: Duration = Duration::from_secs(60);
-const LEAST: u32 = 3;
+const LEAST: Tunable = Tunable {
+    detector: "never-ready",
+    name: "leastProbeFailures",
+    default: 3.0,
+    bounds: [1.0, 1000.0],
+    meaning: "failures of a readiness probe that are enough, when they are also twice its own threshold",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -44,6 +56,10 @@ impl Detector for Rule {
 
     fn needs(&self) -> &'static [&'static str] {
         &["k8s/pods", "k8s/events", "ebpf/tcp_connect", "ebpf/dns"]
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LONG, LEAST]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -84,7 +100,7 @@ fn of_container(window: &Window<'_>, pod: &Pod, container: &ContainerView<'_>) -
     }
     let (failed, unready) = (unhealthy(window, state), unready_for(window, pod, started));
     if is_starting(window, state, started, failed.as_ref())
-        || (unready < LONG && !is_failing(window, state, started, failed.as_ref()))
+        || (unready.as_secs_f64() < window.tuned(&LONG) && !is_failing(window, state, started, failed.as_ref()))
     {
         return None;
     }
@@ -139,8 +155,8 @@ fn is_failing(window: &Window<'_>, state: &ContainerState, started: Timestamp, f
     let probe = state.probes.get(&ProbeKind::Readiness);
     let delay = Duration::from_secs(probe.map_or(0, |probe| probe.delay).into());
     let runs = window.now().since(started);
-    let least = probe.map_or(1, |probe| probe.failures).saturating_mul(2).max(LEAST);
-    failed.times >= least && runs > SETTLED + delay && window.now().since(failed.at) < SETTLED
+    let least = probe.map_or(1, |probe| probe.failures).saturating_mul(2);
+    f64::from(failed.times) >= f64::from(least).max(window.tuned(&LEAST)) && runs > SETTLED + delay && window.now().since(failed.at) < SETTLED
 }
 
 /// Whether the startup probe still grants it time.
@@ -308,7 +324,7 @@ fn gate(window: &Window<'_>, pod: &Pod) -> Option<Insight> {
     let is_it = |condition: &&Condition| &*condition.kind == "Ready" && &*condition.reason == "ReadinessGatesNotReady";
     let condition = pod.state.conditions.iter().find(is_it)?;
     let since = condition.since?;
-    if window.now().since(since) < LONG {
+    if window.now().since(since).as_secs_f64() < window.tuned(&LONG) {
         return None;
     }
     let label = pod.identity.pod_label();

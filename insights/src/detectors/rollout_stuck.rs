@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use correlator::object::WorkloadState;
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Timestamp, Verdict,
+    Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Timestamp, Tunable, Verdict,
     Window,
 };
 
@@ -26,8 +26,13 @@ use crate::kubectl::{Target, rollout_status};
 use crate::phrase::{count, duration};
 use crate::workloads::{is_ready, look_at, pods_of, why_unready};
 
-/// New pods that are not ready for this long are stuck.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Tunable = Tunable {
+    detector: "rollout-stuck",
+    name: "patienceSeconds",
+    default: 180.0,
+    bounds: [10.0, 86400.0],
+    meaning: "how long the new revision may be without a ready pod before its own deadline",
+};
 /// A pod that was made this long before its revision, as clocks go, is of that revision.
 const SKEW: Duration = Duration::from_secs(2);
 /// Pods that are told of.
@@ -43,6 +48,10 @@ impl Detector for Rule {
 
     fn needs(&self) -> &'static [&'static str] {
         &["k8s/deployments", "k8s/replicasets", "k8s/pods"]
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[PATIENCE]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -68,7 +77,7 @@ fn stuck(window: &Window<'_>, name: &ObjectRef, workload: &WorkloadState) -> Opt
     let lasted = began.map_or(Duration::ZERO, |began| window.now().since(began));
     let wanted = workload.wanted.unwrap_or(1);
     let is_whole = workload.updated >= wanted && workload.available >= wanted;
-    if is_whole || (overdue.is_none() && lasted < PATIENCE) {
+    if is_whole || (overdue.is_none() && lasted.as_secs_f64() < window.tuned(&PATIENCE)) {
         return None;
     }
     let new: Vec<&Pod> = pods_of(window.world(), name).filter(|pod| is_of(pod, began)).collect();

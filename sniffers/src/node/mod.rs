@@ -70,6 +70,14 @@ impl NodeSniffer {
             interval: INTERVAL,
         }
     }
+
+    /// The same for a kubelet that keeps its files elsewhere (`--root-dir`) and evicts at these thresholds (`evictionHard`).
+    #[must_use]
+    pub fn of_kubelet(mut self, root: PathBuf, eviction: Eviction) -> Self {
+        self.places.kubelet = root;
+        self.eviction = eviction;
+        self
+    }
 }
 
 #[async_trait]
