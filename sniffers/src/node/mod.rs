@@ -239,10 +239,9 @@ mod tests {
         assert!(matches!(sniffer.run(&cx).await, Err(SniffError::Unavailable { .. })));
     }
 
-    #[tokio::test]
-    async fn the_memory_of_this_machine_is_said_with_the_kubelets_threshold() {
+    /// What a sniffer says of the node's memory.
+    async fn memory_by(mut sniffer: NodeSniffer) -> std::collections::BTreeMap<Signal, f64> {
         let (cx, mut receiver) = context(1000);
-        let mut sniffer = NodeSniffer::new("node-a");
         sniffer.interval = Duration::from_millis(5);
         sniffer.places.cgroup = "/nonexistent".into();
         let stop = cx.stop.clone();
@@ -257,6 +256,12 @@ mod tests {
         }
         stop.cancel();
         running.await.unwrap().unwrap();
+        values
+    }
+
+    #[tokio::test]
+    async fn the_memory_of_this_machine_is_said_with_the_kubelets_threshold() {
+        let values = memory_by(NodeSniffer::new("node-a")).await;
         let total = values[&signals::NODE_MEMORY_TOTAL];
         assert!(
             values[&signals::NODE_MEMORY_AVAILABLE] < total && total > 1e8,
@@ -267,5 +272,17 @@ mod tests {
             values[&signals::NODE_MEMORY_EVICTION].to_bits(),
             104_857_600_f64.to_bits()
         );
+    }
+
+    #[tokio::test]
+    async fn a_kubelet_with_other_thresholds_and_another_place_is_watched_by_these() {
+        let eviction = Eviction {
+            memory: 4096,
+            ..Eviction::default()
+        };
+        let sniffer = NodeSniffer::new("node-a").of_kubelet("/elsewhere".into(), eviction);
+        assert_eq!(sniffer.places.kubelet, Path::new("/elsewhere"));
+        let values = memory_by(sniffer).await;
+        assert_eq!(values[&signals::NODE_MEMORY_EVICTION].to_bits(), 4096_f64.to_bits());
     }
 }
