@@ -5,6 +5,8 @@
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 #![allow(dead_code, unused_imports, reason = "of the module only the rendering is measured")]
 
+#[path = "../src/filter/mod.rs"]
+mod filter;
 #[path = "../src/metrics/mod.rs"]
 mod metrics;
 
@@ -135,7 +137,7 @@ fn ours(metrics: usize, is_histogram: bool) -> impl FnMut() -> String {
     let mut room = 0;
     move || {
         let mut page = Page::new(Format::Text, room);
-        registry.write(&mut page, None);
+        registry.write(&mut page, None, |_| true);
         let text = page.finish();
         room = text.len();
         text

@@ -69,16 +69,32 @@ pub(crate) enum Command {
     },
     /// Print a manual page, to be read with `man -l -`
     Man(Manual),
+    /// Show the configuration that is in effect, or what the file may say
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Show the version
     Version,
 }
 
-#[derive(Debug, Args)]
+/// The file is /etc/tapio/tapio.yaml unless --config names another. Flags go before TAPIO_* variables, these before the file.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print all of it as YAML, each value with where it comes from; takes the flags of `tapio sniff`
+    View(Box<Sniff>),
+    /// Print the JSON schema of the file
+    Schema,
+}
+
+#[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Sniff {
     /// How insights are written to stdout [default: human; of the agent: not at all]
     #[arg(short, long, value_enum, env = "TAPIO_OUTPUT")]
     pub(crate) output: Option<Output>,
+
+    /// Configuration file [default: /etc/tapio/tapio.yaml where it exists]; SIGHUP reads it again
+    #[arg(long, value_name = "FILE", env = "TAPIO_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
 
     /// Read events from a recording instead of this machine
     #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "k8s_only", "ebpf_only", "duration"])]

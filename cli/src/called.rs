@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use clap::{Command, CommandFactory as _, FromArgMatches as _};
+use clap::{ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 
 use crate::args::Arguments;
 
@@ -51,11 +51,11 @@ impl Called {
     }
 }
 
-/// Reads the command line; one that is wrong, and `--help`, end the program here.
-pub(crate) fn arguments(called: Called, words: Vec<OsString>) -> Arguments {
+/// Reads the command line, and where each value came from; one that is wrong, and `--help`, end the program here.
+pub(crate) fn arguments(called: Called, words: Vec<OsString>) -> (Arguments, ArgMatches) {
     let mut command = called.command();
     let matches = command.try_get_matches_from_mut(words);
-    let read = matches.and_then(|matches| Arguments::from_arg_matches(&matches));
+    let read = matches.and_then(|matches| Ok((Arguments::from_arg_matches(&matches)?, matches)));
     read.unwrap_or_else(|error| error.format(&mut command).exit())
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use correlator::{Engine, Event, Insight, Timestamp};
 
+use crate::config::Settings;
 use crate::metrics::Metrics;
 use crate::output::Writer;
 
@@ -17,6 +18,12 @@ pub(crate) struct Collector(pub(crate) Rc<RefCell<Metrics>>);
 impl Writer for Collector {
     fn event(&mut self, event: &Event) {
         self.0.borrow_mut().event(event);
+    }
+
+    fn configure(&mut self, settings: &Settings) {
+        self.0
+            .borrow_mut()
+            .configure(&settings.filter, settings.series_bounds());
     }
 
     fn insight(&mut self, insight: &Insight) -> io::Result<()> {

@@ -9,6 +9,7 @@ mod config;
 mod doctor;
 mod dump;
 mod explain;
+mod filter;
 mod http;
 mod metrics;
 mod notices;
@@ -33,7 +34,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use tracing_subscriber::EnvFilter;
 
-use crate::args::{Command, Output};
+use crate::args::{Command, ConfigCommand, Output};
 use crate::called::Called;
 use crate::output::{color, glyphs};
 
@@ -58,7 +59,11 @@ fn run(words: Vec<OsString>) -> Result<ExitCode> {
         let words = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
         return candidates::run(called.command(), &words.collect::<Vec<_>>());
     }
-    let arguments = called::arguments(called, words);
+    let (arguments, matches) = called::arguments(called, words);
+    let mut own = &matches;
+    while let Some((_, inner)) = own.subcommand() {
+        own = inner;
+    }
     let look = arguments.look();
     if look.ascii {
         glyphs::use_ascii();
@@ -67,12 +72,14 @@ fn run(words: Vec<OsString>) -> Result<ExitCode> {
     start_log(color::of_logs(look.color));
     privileges::take_up();
     match arguments.command {
-        Command::Sniff(sniff) => sniff::run(&sniff, Some(sniff.output.unwrap_or(Output::Human))),
-        Command::Agent(agent) => sniff::run(&agent.sniff, agent.sniff.output),
+        Command::Sniff(sniff) => sniff::run(&sniff, own, Some(sniff.output.unwrap_or(Output::Human))),
+        Command::Agent(agent) => sniff::run(&agent.sniff, own, agent.sniff.output),
         Command::Doctor(doctor) => doctor::run(&doctor),
         Command::Explain { id } => explain::run(id.as_deref()),
         Command::Completion { shell } => shells::completion(shell, called),
         Command::Man(manual) => shells::manual(&manual),
+        Command::Config(ConfigCommand::View(sniff)) => config::view(&sniff, own),
+        Command::Config(ConfigCommand::Schema) => config::schema(),
         Command::Version => explain::version(),
     }
 }

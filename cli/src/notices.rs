@@ -55,6 +55,21 @@ impl Notices {
         ));
     }
 
+    /// The configuration was read again; these keys wait for a restart.
+    pub(crate) fn reloaded(&self, needs_restart: &[String]) {
+        stderr::tell(&format!("{} config: read again", self.glyphs.good));
+        if !needs_restart.is_empty() {
+            let keys = self.glyphs.text(&needs_restart.join(", "), LONGEST);
+            stderr::warn(&format!("{} config: needs a restart: {keys}", self.glyphs.bad));
+        }
+    }
+
+    /// The configuration was read again and is wrong.
+    pub(crate) fn not_reloaded(&self, error: &anyhow::Error) {
+        let why = self.glyphs.text(&format!("{error:#}"), LONGEST);
+        stderr::warn(&format!("{} config: not changed: {why}", self.glyphs.bad));
+    }
+
     /// What a recording holds.
     pub(crate) fn recording(&self, header: &Header) {
         let (node, kernel) = (

@@ -12,6 +12,7 @@ use std::time::Duration;
 use correlator::{Engine, Event, Insight, Timestamp};
 
 use crate::args::Output;
+use crate::config::Settings;
 use documents::{Documents, Format};
 use human::Detail;
 pub(crate) use human::terminal_width;
@@ -20,6 +21,9 @@ pub(crate) use human::terminal_width;
 pub(crate) trait Writer {
     /// Sees every event before the engine does.
     fn event(&mut self, _event: &Event) {}
+
+    /// What it is to follow from now on: at the start, and when the configuration was read again.
+    fn configure(&mut self, _settings: &Settings) {}
 
     /// Writes an insight.
     fn insight(&mut self, insight: &Insight) -> io::Result<()>;

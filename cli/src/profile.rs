@@ -5,6 +5,7 @@ use clap::builder::PossibleValuesParser;
 use probes::Probe;
 
 use crate::args::Profile;
+use crate::config::Config;
 
 /// Smallest and largest ring, bytes.
 const RING: std::ops::RangeInclusive<u64> = (64 << 10)..=(1 << 30);
@@ -32,8 +33,27 @@ pub(crate) fn chosen(profile: Profile, with: &[String], without: &[String]) -> R
     Ok(all().filter(|probe| probe.profile <= most).collect())
 }
 
+/// The probes of a configuration.
+pub(crate) fn chosen_of(config: &Config) -> Result<Vec<&'static Probe>> {
+    let named = |is_on: bool| -> Vec<String> {
+        let switches = config.probes.iter().filter(|(_, on)| **on == is_on);
+        switches.map(|(name, _)| name.clone()).collect()
+    };
+    chosen(config.profile, &named(true), &named(false))
+}
+
 /// A size such as `262144`, `256KiB`, `8MiB` or `1GiB`: what the kernel takes as the size of a ring.
 pub(crate) fn ring_size(text: &str) -> Result<u32, String> {
+    match bytes(text)? {
+        size if RING.contains(&size) && size.is_power_of_two() => {
+            u32::try_from(size).map_err(|error| error.to_string())
+        }
+        _ => Err("give a power of two from 64KiB to 1GiB".to_owned()),
+    }
+}
+
+/// Bytes, or a number with `KiB`, `MiB` or `GiB`.
+pub(crate) fn bytes(text: &str) -> Result<u64, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let scale: u64 = match unit {
@@ -44,12 +64,7 @@ pub(crate) fn ring_size(text: &str) -> Result<u32, String> {
         _ => return Err("give bytes, or a number with KiB, MiB or GiB".to_owned()),
     };
     let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(scale));
-    match bytes {
-        Some(bytes) if RING.contains(&bytes) && bytes.is_power_of_two() => {
-            u32::try_from(bytes).map_err(|error| error.to_string())
-        }
-        _ => Err("give a power of two from 64KiB to 1GiB".to_owned()),
-    }
+    bytes.ok_or_else(|| "give bytes, or a number with KiB, MiB or GiB".to_owned())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What the user asked to see: a namespace, pods by their labels, a container, and commands for the context in use.
+//! What the user asked to see: pods by their labels, a container, and commands for the context in use.
 
 use correlator::object::ObjectRef;
 use correlator::{Insight, LabelSelector, PodIdentity, Subject, World};
@@ -6,7 +6,6 @@ use correlator::{Insight, LabelSelector, PodIdentity, Subject, World};
 /// The user's choice.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
-    pub(crate) namespace: Option<String>,
     pub(crate) context: Option<String>,
     /// Labels of the pods.
     pub(crate) labels: Option<LabelSelector>,
@@ -22,19 +21,17 @@ impl Scope {
             Subject::Container(pod) => self.has_pod(pod, world) && self.has_container(pod),
             Subject::Pod(pod) => self.has_pod(pod, world),
             Subject::Object(object) => self.has_object(object, world),
-            Subject::Process(_) => self.namespace.is_none() && self.labels.is_none() && self.container.is_none(),
+            Subject::Process(_) => self.labels.is_none() && self.container.is_none(),
             Subject::Node(_) | Subject::Cluster => true,
         }
     }
 
     fn has_pod(&self, pod: &PodIdentity, world: &World) -> bool {
-        let namespace = self.namespace.as_deref();
         let is_selected = |labels: &LabelSelector| {
             let known = world.pod(&pod.uid);
             known.is_some_and(|known| labels.selects(&known.state.labels))
         };
-        namespace.is_none_or(|wanted| pod.namespace.as_deref() == Some(wanted))
-            && self.labels.as_ref().is_none_or(is_selected)
+        self.labels.as_ref().is_none_or(is_selected)
     }
 
     fn has_container(&self, pod: &PodIdentity) -> bool {
@@ -43,7 +40,6 @@ impl Scope {
     }
 
     fn has_object(&self, object: &ObjectRef, world: &World) -> bool {
-        let namespace = self.namespace.as_deref();
         let owns_one = |labels: &LabelSelector| {
             world.pods().any(|pod| {
                 let owner = pod.identity.owner.as_ref();
@@ -52,8 +48,7 @@ impl Scope {
                 is_in && is_owner && labels.selects(&pod.state.labels)
             })
         };
-        namespace.is_none_or(|wanted| object.namespace.is_empty() || *object.namespace == *wanted)
-            && self.labels.as_ref().is_none_or(owns_one)
+        self.labels.as_ref().is_none_or(owns_one)
     }
 
     /// Makes the commands of an insight name the context that the user named.
@@ -106,19 +101,6 @@ mod tests {
             engine.push(fixtures::events::pod_state(Timestamp::from_secs(1), pod));
         }
         engine
-    }
-
-    #[test]
-    fn a_namespace_hides_the_pods_and_objects_of_others_and_of_nobody() {
-        let engine = knowing(&[]);
-        let scope = Scope {
-            namespace: Some("shop".into()),
-            ..Scope::default()
-        };
-        let covers = |insight: &Insight| scope.covers(insight, engine.world());
-        assert!(covers(&of(Some("shop"))) && covers(&object("shop", "cart")));
-        assert!(!covers(&of(Some("pay"))) && !covers(&object("pay", "till")) && !covers(&of(None)));
-        assert!(covers(&about(Subject::Cluster)) && covers(&about(Subject::Node("node-a".into()))));
     }
 
     #[test]

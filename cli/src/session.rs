@@ -8,6 +8,8 @@ use correlator::{Calibration, Engine, Event, Forecaster, Insight, Stats, Status,
 use sniffers::recording::{RecorderThread, RecordingError};
 
 use crate::calibration::Keeper;
+use crate::config::Settings;
+use crate::filter::Told;
 use crate::output::Writer;
 use crate::scope::Scope;
 use crate::stderr;
@@ -27,6 +29,8 @@ pub(crate) struct Session {
     engine: Engine,
     writers: Vec<Box<dyn Writer>>,
     scope: Scope,
+    settings: Settings,
+    told: Told,
     recorder: Option<RecorderThread>,
     keeper: Option<Keeper>,
     tally: Tally,
@@ -41,18 +45,21 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(
-        batch_size: usize,
+        settings: Settings,
         forecaster: Box<dyn Forecaster>,
         calibration: Calibration,
         scope: Scope,
     ) -> Self {
-        let engine = Engine::new(insights::all(), batch_size)
+        let mut engine = Engine::new(insights::all(), settings.config.limits.batch_size)
             .forecasting(forecaster)
             .calibrated(calibration);
+        engine.tune(settings.thresholds.clone());
         Self {
             engine,
             writers: Vec::new(),
             scope,
+            settings,
+            told: Told::default(),
             recorder: None,
             keeper: None,
             tally: Tally::default(),
@@ -73,8 +80,18 @@ impl Session {
         self.since = Some(since);
     }
 
+    /// Follows these settings from now on, as far as they can be changed in a running process.
+    pub(crate) fn configure(&mut self, settings: Settings) {
+        self.engine.tune(settings.thresholds.clone());
+        for writer in &mut self.writers {
+            writer.configure(&settings);
+        }
+        self.settings = settings;
+    }
+
     /// Shows to this writer too what is seen and said from now on.
-    pub(crate) fn show(&mut self, writer: Box<dyn Writer>) {
+    pub(crate) fn show(&mut self, mut writer: Box<dyn Writer>) {
+        writer.configure(&self.settings);
         self.writers.push(writer);
     }
 
@@ -128,7 +145,8 @@ impl Session {
     }
 
     fn say(&mut self, mut insight: Insight) {
-        if !self.scope.covers(&insight, self.engine.world()) {
+        let is_due = self.told.is_due(&insight, &self.settings.filter, &self.engine);
+        if !is_due || !self.scope.covers(&insight, self.engine.world()) {
             return;
         }
         self.tally.count(&insight);

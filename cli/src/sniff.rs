@@ -10,9 +10,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use clap::ArgMatches;
 use correlator::{Body, Event, Fact, Severity};
 use sniffers::recording::{Header, Recorder, RecorderThread, host_facts};
 use sniffers::{Context, EventSender, Manager, Sniffer, clock};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -20,10 +22,11 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{Forecast, Output, Sniff};
 use crate::calibration::{self, Keeper};
 use crate::collector::Collector;
+use crate::config::{Loader, Reload};
 use crate::dump;
 use crate::http::board::Board;
 use crate::http::{self, Exporter};
-use crate::metrics::{Metrics, Vitals};
+use crate::metrics::{Metrics, Reloads, Vitals};
 use crate::notices::Notices;
 use crate::output;
 use crate::scope::Scope;
@@ -42,9 +45,12 @@ const RECORDER_QUEUE: usize = 65_536;
 const FINDINGS: u8 = 3;
 
 /// Runs it; without an output, insights are not written to stdout.
-pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
+pub(crate) fn run(sniff: &Sniff, matches: &ArgMatches, output: Option<Output>) -> Result<ExitCode> {
+    let loader = Loader::new(sniff, matches);
+    let settings = loader.load()?;
+    let mut sniff = sniff.clone();
+    settings.apply(&mut sniff)?;
     let scope = Scope {
-        namespace: sniff.namespace.clone(),
         context: sniff.context.clone(),
         labels: sniff.selector.clone(),
         container: sniff.container.clone(),
@@ -57,7 +63,7 @@ pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
     let (model, path) = (forecaster.name(), sniff.calibration.as_deref());
     let calibration = path.map(|path| calibration::take_up(path, &model)).transpose()?;
     let calibration = calibration.unwrap_or_default();
-    let mut session = Session::new(sniff.batch_size, forecaster, calibration, scope);
+    let mut session = Session::new(settings.clone(), forecaster, calibration, scope);
     if let (true, Some(path)) = (sniff.learn, path) {
         session.keep(Keeper::new(path, model.clone())?);
     }
@@ -68,7 +74,7 @@ pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
     let done = match (&sniff.replay, &sniff.k8s_dump) {
         (Some(path), _) => replay::run(path, sniff.since, sinks.shown_to(session)?)?,
         (None, Some(path)) => dump::run(path, sinks.shown_to(session)?)?,
-        (None, None) => live(sniff, model, session, sinks)?,
+        (None, None) => live(&sniff, Reload::new(loader, settings), model, session, sinks)?,
     };
     Notices::new().done(&done);
     let (bound, worst) = (sniff.fail_on.map(Severity::from), done.tally.worst());
@@ -80,12 +86,12 @@ pub(crate) fn run(sniff: &Sniff, output: Option<Output>) -> Result<ExitCode> {
     })
 }
 
-fn live(sniff: &Sniff, model: String, mut session: Session, sinks: Sinks) -> Result<Done> {
+fn live(sniff: &Sniff, reload: Reload, model: String, mut session: Session, sinks: Sinks) -> Result<Done> {
     let listener = sniff.listen.map(http::bind).transpose()?;
     // The file is made with all privileges and written without.
     let recorder = sniff.record.as_deref().map(recorder).transpose()?;
     stderr::progress("starting: attaching the probes");
-    let sniffers = sources::of(sniff)?;
+    let sniffers = sources::of(sniff, reload.config())?;
     // It is written to the end, with the privileges that are left by now.
     if let Some(path) = &sniff.calibration {
         session.keep(Keeper::new(path, model)?);
@@ -99,7 +105,7 @@ fn live(sniff: &Sniff, model: String, mut session: Session, sinks: Sinks) -> Res
         .build();
     runtime
         .context("starting the runtime")?
-        .block_on(watch(sniff, sniffers, session, listener, sinks))
+        .block_on(watch(sniff, reload, sniffers, session, listener, sinks))
 }
 
 fn recorder(path: &Path) -> Result<Recorder> {
@@ -117,6 +123,7 @@ fn recorder(path: &Path) -> Result<Recorder> {
 
 async fn watch(
     sniff: &Sniff,
+    mut reload: Reload,
     sniffers: Vec<Box<dyn Sniffer>>,
     mut session: Session,
     listener: Option<TcpListener>,
@@ -132,11 +139,16 @@ async fn watch(
     let watching = (!sniff.k8s_only).then(|| sources::keep_up_to_date(&cx.pods));
     let mut notices = Notices::new();
     notices.start(&sniffers);
-    let server = show(listener, sinks, &cx, &sniffers, &mut session)?;
+    let hangups = if reload.is_wanted() {
+        Some(signal(SignalKind::hangup()).context("handling SIGHUP")?)
+    } else {
+        None
+    };
+    let server = show(listener, sinks, reload.reloads(), &cx, &sniffers, &mut session)?;
     let needs_all = sniff.ebpf_only || sniff.k8s_only;
     let mut manager = Manager::start(sniffers, &cx);
     let ended = tokio::select! {
-        () = pump(&cx, &mut queue, &mut session, &mut notices) => Ended::Broken,
+        () = pump(&cx, &mut queue, &mut session, &mut notices, hangups, &mut reload) => Ended::Broken,
         () = signals.asked(sniff.duration) => Ended::Asked,
         () = manager.too_few(needs_all) => Ended::NothingToWatch,
     };
@@ -160,6 +172,7 @@ async fn watch(
 fn show(
     listener: Option<TcpListener>,
     sinks: Sinks,
+    reloads: Arc<Reloads>,
     cx: &Context,
     sniffers: &[Box<dyn Sniffer>],
     session: &mut Session,
@@ -169,6 +182,7 @@ fn show(
         pods: Arc::clone(&cx.pods),
         started: clock::now(),
         sinks: sinks.standings(),
+        reloads,
     };
     let metrics = Rc::new(RefCell::new(Metrics::live(vitals)));
     if listener.is_some() || sinks.wants_metrics() {
@@ -207,14 +221,49 @@ enum Ended {
 }
 
 /// Hands events and ticks to the session until writing fails.
-async fn pump(cx: &Context, queue: &mut Receiver<Event>, session: &mut Session, notices: &mut Notices) {
+async fn pump(
+    cx: &Context,
+    queue: &mut Receiver<Event>,
+    session: &mut Session,
+    notices: &mut Notices,
+    mut hangups: Option<Signal>,
+    reload: &mut Reload,
+) {
     let mut ticks = tokio::time::interval(TICK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     while !session.is_broken() {
-        ticks.tick().await;
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = hung_up(&mut hangups) => {
+                read_again(reload, session, notices);
+                continue;
+            }
+        }
         drain(cx, queue, session, notices);
         session.tick(clock::now());
         notices.recorder(session.recorder_error());
+    }
+}
+
+/// Returns on each SIGHUP, or never where it is not handled.
+async fn hung_up(hangups: &mut Option<Signal>) {
+    let is_said = match hangups {
+        Some(signals) => signals.recv().await.is_some(),
+        None => false,
+    };
+    if !is_said {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Takes over what the configuration says now, or says why not.
+fn read_again(reload: &mut Reload, session: &mut Session, notices: &Notices) {
+    match reload.reload() {
+        Ok((settings, needs_restart)) => {
+            session.configure(settings);
+            notices.reloaded(&needs_restart);
+        }
+        Err(error) => notices.not_reloaded(&error),
     }
 }
 

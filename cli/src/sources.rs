@@ -11,13 +11,16 @@ use probes::Probe;
 use sniffers::Sniffer;
 use sniffers::cgroup::CgroupSniffer;
 use sniffers::ebpf::{EbpfSniffer, SAMPLE_HZ};
-use sniffers::k8s::{Config, KubeSniffer};
+use sniffers::k8s::{self, KubeSniffer};
 use sniffers::node::NodeSniffer;
 use sniffers::recording::host_facts;
 
 use crate::args::Sniff;
+use crate::config::Config;
 use crate::{privileges, profile};
 
+/// Where the cgroup tree is.
+const CGROUP: &str = "/sys/fs/cgroup";
 /// What the pid map may keep, bytes.
 const PIDMAP_CAPACITY: u64 = 64 * 1024 * 1024;
 
@@ -25,7 +28,7 @@ const PIDMAP_CAPACITY: u64 = 64 * 1024 * 1024;
 pub(crate) fn pid_map(k8s_only: bool) -> Arc<PidMap> {
     let roots = Roots {
         proc: "/proc".into(),
-        cgroup: "/sys/fs/cgroup".into(),
+        cgroup: CGROUP.into(),
     };
     Arc::new(PidMap::new(roots, if k8s_only { 0 } else { PIDMAP_CAPACITY }))
 }
@@ -41,18 +44,21 @@ pub(crate) fn keep_up_to_date(pods: &Arc<PidMap>) -> Option<Watching> {
 
 /// The sniffers that the user asked for. Loads the probes and then gives up the capabilities that this took, so no other
 /// thread may have been started.
-pub(crate) fn of(sniff: &Sniff) -> Result<Vec<Box<dyn Sniffer>>> {
+pub(crate) fn of(sniff: &Sniff, config: &Config) -> Result<Vec<Box<dyn Sniffer>>> {
     let mut sniffers: Vec<Box<dyn Sniffer>> = Vec::new();
     let probes = profile::chosen(sniff.profile, &sniff.probe, &sniff.no_probe)?;
     let mut ebpf = (!sniff.k8s_only).then(|| ebpf(sniff, probes));
     give_up_privileges(sniff, ebpf.as_mut());
     if let Some(ebpf) = ebpf {
         sniffers.push(Box::new(ebpf));
-        sniffers.push(Box::new(CgroupSniffer::default()));
-        sniffers.push(Box::new(NodeSniffer::new(&node(sniff.node.as_deref()))));
+        sniffers.push(Box::new(CgroupSniffer::new(CGROUP.into(), config.cgroup_interval()?)));
+        sniffers.push(Box::new(
+            NodeSniffer::new(&node(sniff.node.as_deref()))
+                .of_kubelet(config.node.kubelet_root.clone(), config.eviction()?),
+        ));
     }
     if !sniff.ebpf_only {
-        sniffers.push(Box::new(KubeSniffer::new(Config {
+        sniffers.push(Box::new(KubeSniffer::new(k8s::Config {
             kubeconfig: sniff.kubeconfig.clone(),
             context: sniff.context.clone(),
             namespace: sniff.namespace.clone(),

@@ -1,6 +1,8 @@
 //! The values that options of the command line take.
 
 use clap::ValueEnum;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DoctorOutput {
@@ -24,11 +26,13 @@ pub(crate) enum Output {
     Prometheus,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Profile {
     /// What kills containers: OOM kills, exits, memory
     Minimal,
     /// And what makes them slow or unreachable: TCP, DNS, the run queue
+    #[default]
     Standard,
     /// And what they do all the time: system calls, packets, files
     Comprehensive,

@@ -6,6 +6,7 @@ mod exporter;
 mod places;
 
 use std::convert::Infallible;
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -49,6 +50,15 @@ pub(crate) enum Listen {
     At(SocketAddr),
     /// On all addresses of this machine.
     Everywhere(u16),
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(address) => write!(f, "{address}"),
+            Self::Everywhere(port) => write!(f, ":{port}"),
+        }
+    }
 }
 
 /// `ADDRESS:PORT`, or `:PORT` for all addresses.

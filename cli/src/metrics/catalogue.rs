@@ -334,6 +334,8 @@ pub(crate) const OWN: &[Own] = &[
     own("tapio_series", Kind::Gauge, &[], "exporter", "Series of containers that are held."),
     own("tapio_series_dropped", Kind::Counter, &["bound"], "exporter", "Values that came beyond a bound: under ~other, or of gauges nowhere."),
     own("tapio_series_expired", Kind::Counter, &[], "exporter", "Series that left as nothing was heard of them."),
+    own("tapio_config_reloads", Kind::Counter, &["outcome"], "config, live", "How often SIGHUP had the configuration read again, with success or failure."),
+    own("tapio_config_last_reload_successful", Kind::Gauge, &[], "config, live", "1 unless the configuration was wrong when it was last read again."),
     own("tapio_build", Kind::Info, &["version"], "exporter", "What was built."),
     own("process_cpu_seconds", Kind::Counter, &[], "/proc/self, live", "CPU time of tapio, user and system."),
     own("process_resident_memory_bytes", Kind::Gauge, &[], "/proc/self, live", "Resident memory of tapio."),

@@ -11,6 +11,7 @@ use insights::forecast::{Curve, TimeToLimit, straight_line};
 
 use super::own::{Samples, row};
 use super::value::Value;
+use crate::filter::Filter;
 
 /// Containers that are shown: each has up to thirteen series.
 const MAX_CONTAINERS: usize = 1_000;
@@ -19,7 +20,7 @@ const MAX_CONTAINERS: usize = 1_000;
 const UNNAMED: Duration = Duration::from_secs(10);
 
 /// The series of one of these metrics; none for any other name.
-pub(super) fn samples(name: &str, engine: &Engine) -> Samples {
+pub(super) fn samples(name: &str, engine: &Engine, filter: &Filter) -> Samples {
     let calibration = engine.calibration();
     let reliability = |value: &dyn Fn(Group) -> Option<f64>| {
         let groups = Group::ALL.into_iter();
@@ -28,11 +29,11 @@ pub(super) fn samples(name: &str, engine: &Engine) -> Samples {
             .collect()
     };
     match name {
-        "oom_probability" => newest(engine)
+        "oom_probability" => newest(engine, filter)
             .into_iter()
             .flat_map(|(labels, (_, filling, _))| probabilities(&labels, filling.outlook()))
             .collect(),
-        "oom_time_to_limit_seconds" => newest(engine)
+        "oom_time_to_limit_seconds" => newest(engine, filter)
             .into_iter()
             .filter_map(|(labels, (_, filling, record))| {
                 let time = time_to_limit(filling.outlook(), record)?;
@@ -53,12 +54,15 @@ pub(super) fn samples(name: &str, engine: &Engine) -> Samples {
 type Who = [String; 4];
 
 /// The newest run of each container whose memory is forecast.
-fn newest(engine: &Engine) -> BTreeMap<Who, (Timestamp, &Filling, &Fill)> {
-    let mut newest: BTreeMap<Who, (Timestamp, &Filling, &Fill)> = BTreeMap::new();
+fn newest<'a>(engine: &'a Engine, filter: &Filter) -> BTreeMap<Who, (Timestamp, &'a Filling, &'a Fill)> {
+    let mut newest: BTreeMap<Who, (Timestamp, &'a Filling, &'a Fill)> = BTreeMap::new();
     for (subject, resource, _, filling) in engine.fillings() {
         let (Subject::Container(pod), Resource::Memory, Some(record)) = (&subject, resource, filling.record()) else {
             continue;
         };
+        if !filter.covers_pod(pod, engine.world()) {
+            continue;
+        }
         let at = record.last().map(|sample| sample.at).unwrap_or_default();
         let who = who(pod, engine.world());
         if who[0].is_empty() && record.age() < UNNAMED {

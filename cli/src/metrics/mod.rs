@@ -7,6 +7,7 @@ mod owner;
 pub(crate) mod page;
 mod plan;
 pub(crate) mod registry;
+mod reloads;
 pub(crate) mod standing;
 pub(crate) mod value;
 mod vitals;
@@ -15,14 +16,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use correlator::{Body, Engine, Event, Fact, Insight, Status, Timestamp};
+use correlator::{Body, Engine, Event, Fact, Insight, Status, Timestamp, World};
 
 use owner::OwnerId;
 use page::{Exposition, Format, Page};
 use plan::{Feeds, Plans};
 use registry::{Bound, ExtraId, FamilyId, Registry};
+pub(crate) use reloads::Reloads;
 use value::{Latency, Value};
 pub(crate) use vitals::Vitals;
+
+use crate::filter::Filter;
 
 /// How often names are looked up, and what is idle let go of.
 const ROUND: Duration = Duration::from_secs(1);
@@ -33,6 +37,7 @@ const MAX_LOSSES: usize = 256;
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     registry: Registry,
+    filter: Arc<Filter>,
     plans: Plans,
     tally: Tally,
     /// What only a live run has.
@@ -57,6 +62,12 @@ impl Metrics {
             vitals: Some(vitals),
             ..Self::default()
         }
+    }
+
+    /// Shows what this lets through from now on, and no new series beyond so many of one metric and of one pod.
+    pub(crate) fn configure(&mut self, filter: &Arc<Filter>, [of_metric, of_pod]: [usize; 2]) {
+        self.filter = Arc::clone(filter);
+        self.registry.bound(of_metric, of_pod);
     }
 
     /// An event came in.
@@ -135,9 +146,18 @@ impl Metrics {
     /// Shows everything as it is `now`, as [`Self::render`] does.
     pub(crate) fn show(&mut self, engine: &Engine, to: &mut impl Exposition, now: Option<Timestamp>) {
         self.registry.name(engine.world());
-        self.registry.write(to, now);
+        let (filter, world) = (&self.filter, engine.world());
+        self.registry
+            .write(to, now, |pod| filter.is_open() || pod_is_covered(filter, pod, world));
         self.write_own(to, engine);
     }
+}
+
+/// Whether the series of a pod with this uid are shown.
+fn pod_is_covered(filter: &Filter, uid: &str, world: &World) -> bool {
+    world
+        .pod(uid)
+        .is_some_and(|pod| filter.covers_pod(&pod.identity, world))
 }
 
 /// The series of one owner at one time.

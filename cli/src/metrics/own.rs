@@ -10,6 +10,7 @@ use super::registry::Bound;
 use super::value::Value;
 use super::vitals::{self, Vitals};
 use super::{Metrics, Tally, forecasts};
+use crate::filter::Filter;
 
 /// Series of one metric: the values of the labels that the catalogue names, and the value.
 pub(super) type Samples = Vec<(Vec<String>, Value)>;
@@ -36,7 +37,7 @@ impl Metrics {
         let single = |value| vec![row([], value)];
         match name {
             "tapio_insights" => self.tally.insights(),
-            "tapio_insight_active" => active(engine),
+            "tapio_insight_active" => active(engine, &self.filter),
             "tapio_correlations" => single(Value::Count(stats.correlations)),
             "tapio_pods" => single(Value::Gauge(stats.pods as f64)),
             "tapio_events" => self.events(),
@@ -48,7 +49,7 @@ impl Metrics {
             "tapio_series_expired" => single(Value::Count(self.registry.expired())),
             "tapio_build" => vec![row([env!("CARGO_PKG_VERSION")], Value::Count(1))],
             name => match name.strip_prefix("tapio_").filter(|name| is_forecast(name)) {
-                Some(name) => forecasts::samples(name, engine),
+                Some(name) => forecasts::samples(name, engine, &self.filter),
                 None => self
                     .vitals
                     .as_ref()
@@ -159,6 +160,12 @@ fn of_process(name: &str, vitals: &Vitals) -> Samples {
         "tapio_ring_buffer_utilization_ratio" => probes
             .filter_map(|(probe, state)| Some(row([*probe], Value::Gauge(state.ring_used?))))
             .collect(),
+        "tapio_config_reloads" => vitals
+            .reloads
+            .by_outcome()
+            .map(|(outcome, count)| row([outcome], Value::Count(count)))
+            .into(),
+        "tapio_config_last_reload_successful" => single(truth(vitals.reloads.last_was_good())),
         "process_cpu_seconds" => vitals::process().map_or_else(Vec::new, |process| single(nanos(process.cpu))),
         "process_resident_memory_bytes" => {
             vitals::process().map_or_else(Vec::new, |process| single(Value::Gauge(process.resident as f64)))
@@ -206,7 +213,7 @@ fn of_pid_map(name: &str, vitals: &Vitals) -> Samples {
     vec![row([], value)]
 }
 
-fn active(engine: &Engine) -> Samples {
+fn active(engine: &Engine, filter: &Filter) -> Samples {
     let named = |insight: &Insight| {
         let (namespace, pod) = match &insight.subject {
             Subject::Container(id) | Subject::Pod(id) => (id.namespace.clone(), id.pod.clone()),
@@ -220,6 +227,10 @@ fn active(engine: &Engine) -> Samples {
         ]
     };
     // Two containers of one pod are one series.
-    let once: BTreeSet<[String; 4]> = engine.open().map(named).collect();
+    let once: BTreeSet<[String; 4]> = engine
+        .open()
+        .filter(|open| filter.covers(open, engine.world()))
+        .map(named)
+        .collect();
     once.into_iter().map(|values| (values.into(), truth(true))).collect()
 }

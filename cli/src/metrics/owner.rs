@@ -28,6 +28,8 @@ pub(crate) struct Owner {
     pub(crate) labels: String,
     /// The pod's uid, or what stands for it.
     pub(crate) pod: Arc<str>,
+    /// Of which pod it is; nodes, and what came beyond a bound, are of none.
+    pub(crate) uid: Option<Arc<str>>,
     /// Shown under its final name.
     pub(crate) is_named: bool,
     /// When the first and the last event came.
@@ -108,6 +110,7 @@ impl Owners {
                 .filter(|uid| !uid.is_empty())
                 .unwrap_or(id)
                 .clone(),
+            uid: identity.map(|identity| identity.uid.clone()),
             is_named,
             born: at,
             seen: at,

@@ -12,10 +12,9 @@ use super::owner::{OTHERS, OwnerId, Owners};
 use super::page::{Exposition, Family, labels};
 use super::value::Value;
 
-/// Most series of one metric.
+/// Most series of one metric, and of one pod, unless the configuration says otherwise.
 pub(crate) const MAX_OF_METRIC: usize = 10_000;
-/// Most series of one pod.
-pub(crate) const MAX_OF_POD: u32 = 1_000;
+pub(crate) const MAX_OF_POD: usize = 1_000;
 /// Most metrics, and most sets of labels beside those of the owner.
 const MAX_METRICS: usize = 512;
 const MAX_EXTRAS: usize = 4_096;
@@ -57,6 +56,8 @@ pub(crate) struct Registry {
     extra_ids: FxHashMap<String, ExtraId>,
     /// How many series each pod has.
     of_pod: FxHashMap<Arc<str>, u32>,
+    max_of_metric: usize,
+    max_of_pod: usize,
     dropped: BTreeMap<Bound, u64>,
     expired: u64,
 }
@@ -99,6 +100,8 @@ impl Default for Registry {
             extras: vec![none],
             extra_ids: FxHashMap::default(),
             of_pod: FxHashMap::default(),
+            max_of_metric: MAX_OF_METRIC,
+            max_of_pod: MAX_OF_POD,
             dropped: BTreeMap::new(),
             expired: 0,
         }
@@ -106,6 +109,11 @@ impl Default for Registry {
 }
 
 impl Registry {
+    /// Lets in so many series of one metric and of one pod.
+    pub(crate) fn bound(&mut self, of_metric: usize, of_pod: usize) {
+        (self.max_of_metric, self.max_of_pod) = (of_metric, of_pod);
+    }
+
     /// The metric of this name. `None` when there are too many, or one of this name is of another kind.
     pub(crate) fn family(&mut self, name: &str, kind: Kind, help: &str) -> Option<FamilyId> {
         let known = self.by_name.get(name).copied();
@@ -193,11 +201,11 @@ impl Registry {
         let of_pod = self.of_pod.get(pod).copied().unwrap_or_default();
         let series = &mut self.families[family as usize];
         let (mut key, mut bound) = ((owner, extra), None);
-        if owner != OTHERS && of_pod >= MAX_OF_POD {
+        if owner != OTHERS && of_pod as usize >= self.max_of_pod {
             let whose = if extra == NONE { OTHERS } else { owner };
             (key, bound) = ((whose, self.extras[extra as usize].other), Some(Bound::Pod));
         }
-        if series.rows.len() >= MAX_OF_METRIC && !series.places.contains_key(&key) {
+        if series.rows.len() >= self.max_of_metric && !series.places.contains_key(&key) {
             (key, bound) = ((OTHERS, extra), Some(Bound::Metric));
         }
         if let Some(bound) = bound {
@@ -269,8 +277,8 @@ impl Registry {
         self.owners.bury();
     }
 
-    /// Writes all series; `now` hides what has no name yet and may get one.
-    pub(crate) fn write(&mut self, page: &mut impl Exposition, now: Option<Timestamp>) {
+    /// Writes all series of nodes, and of pods whose uid is let through; `now` hides what has no name yet and may get one.
+    pub(crate) fn write(&mut self, page: &mut impl Exposition, now: Option<Timestamp>, covers: impl Fn(&str) -> bool) {
         let (owners, extras) = (&self.owners, &self.extras);
         for id in self.by_name.values() {
             let series = &mut self.families[*id as usize];
@@ -279,6 +287,9 @@ impl Registry {
             for place in &series.order {
                 let row = &series.rows[*place as usize];
                 let owner = owners.get(row.owner);
+                if owner.uid.as_ref().is_some_and(|uid| !covers(uid)) {
+                    continue;
+                }
                 if !owner.is_named && now.is_some_and(|now| now.since(owner.born) < NAMELESS) {
                     continue;
                 }

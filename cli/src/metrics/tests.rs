@@ -153,7 +153,7 @@ fn signals_without_end_are_bounded_and_still_counted() {
         .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
         .sum();
     assert_eq!(total, 20_000);
-    assert!(calls.len() <= registry::MAX_OF_POD as usize + 1, "{}", calls.len());
+    assert!(calls.len() <= registry::MAX_OF_POD + 1, "{}", calls.len());
     let all = r#"tapio_events_total{source="ebpf",signal="syscall.calls"} 20000"#;
     assert_eq!(run.sample("tapio_events_total"), [all]);
 }
@@ -197,6 +197,7 @@ fn tapio_says_of_itself_what_the_catalogue_promises() {
         )),
         started: Timestamp::from_secs(7),
         sinks: vec![Arc::new(crate::metrics::standing::Standing::new("webhook"))],
+        reloads: Arc::default(),
     };
     let mut run = Run::new();
     run.metrics = Metrics::live(vitals);

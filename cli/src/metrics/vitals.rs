@@ -8,6 +8,7 @@ use nix::unistd::{SysconfVar, sysconf};
 use pidmap::PidMap;
 use sniffers::Health;
 
+use super::Reloads;
 use crate::metrics::standing::Standing;
 
 /// Where it is told.
@@ -17,6 +18,7 @@ pub(crate) struct Vitals {
     pub(crate) pods: Arc<PidMap>,
     pub(crate) started: Timestamp,
     pub(crate) sinks: Vec<Arc<Standing>>,
+    pub(crate) reloads: Arc<Reloads>,
 }
 
 /// What this process has used.

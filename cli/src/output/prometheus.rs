@@ -6,6 +6,7 @@ use std::time::Duration;
 use correlator::{Engine, Event, Insight, Timestamp};
 
 use super::Writer;
+use crate::config::Settings;
 use crate::metrics::Metrics;
 use crate::metrics::page::Format;
 
@@ -16,6 +17,10 @@ pub(crate) struct Prometheus {
 }
 
 impl Writer for Prometheus {
+    fn configure(&mut self, settings: &Settings) {
+        self.metrics.configure(&settings.filter, settings.series_bounds());
+    }
+
     fn event(&mut self, event: &Event) {
         self.metrics.event(event);
     }

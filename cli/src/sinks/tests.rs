@@ -9,6 +9,7 @@ use sniffers::clock;
 
 use super::testing::oom;
 use super::*;
+use crate::config::Settings;
 use crate::metrics::standing::Reason;
 use crate::scope::Scope;
 
@@ -97,7 +98,12 @@ fn a_sink_that_never_answers_costs_the_engine_nothing_and_is_accounted_for() {
     let sinks = Sinks::prepare(config).unwrap();
     let standings = sinks.standings();
     let forecaster = insights::forecaster();
-    let mut session = Session::new(100, forecaster, Calibration::default(), Scope::default());
+    let mut session = Session::new(
+        Settings::default(),
+        forecaster,
+        Calibration::default(),
+        Scope::default(),
+    );
     let mut sending = sinks.start(None).unwrap();
     let began = Instant::now();
     for n in 0..1_000 {

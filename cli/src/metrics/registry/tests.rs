@@ -43,7 +43,7 @@ fn measure(registry: &mut Registry, subject: &Subject, now: f64, second: u64) ->
 /// The samples, without their heads.
 fn samples(registry: &mut Registry, now: Option<Timestamp>) -> Vec<String> {
     let mut page = Page::new(Format::Text, 0);
-    registry.write(&mut page, now);
+    registry.write(&mut page, now, |_| true);
     let text = page.finish();
     text.lines()
         .filter(|line| !line.starts_with('#'))
@@ -59,7 +59,7 @@ fn labels_that_explode_within_a_pod_end_in_one_series_and_are_counted() {
         count(&mut registry, &web, &[("syscall", &format!("call{number}"))], 1);
     }
     count(&mut registry, &container("db-0", "db", "2"), &[("syscall", "read")], 1);
-    let beyond = 2_000 - u64::from(MAX_OF_POD);
+    let beyond = 2_000 - MAX_OF_POD as u64;
     assert_eq!(registry.dropped(Bound::Pod), beyond);
     let samples = samples(&mut registry, None);
     let other = format!(r#"calls_total{{namespace="shop",pod="web-0",container="web",syscall="~other"}} {beyond}"#);
@@ -69,7 +69,7 @@ fn labels_that_explode_within_a_pod_end_in_one_series_and_are_counted() {
         samples.iter().any(|sample| sample == neighbour),
         "a neighbour has its own room"
     );
-    assert_eq!(registry.len(), MAX_OF_POD as usize + 2);
+    assert_eq!(registry.len(), MAX_OF_POD + 2);
 }
 
 #[test]

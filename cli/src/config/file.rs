@@ -1,0 +1,157 @@
+//! What the configuration file may say. Every key has a default; a key that is not known is an error.
+//!
+//! The comments on the fields are the text of `docs/configuration.md` and of the JSON schema.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::scalar;
+use super::selector::Selector;
+use super::thresholds::Chosen;
+use crate::args::Profile;
+
+/// The configuration of `tapio sniff` and `tapio agent`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Config {
+    /// Which probes are loaded.
+    pub(crate) profile: Profile,
+    /// With the profile `custom`: probes by name. Those that are `true` are loaded, or all when none is, less those that are
+    /// `false`.
+    #[serde(deserialize_with = "scalar::probes")]
+    #[schemars(schema_with = "scalar::probes_schema")]
+    pub(crate) probes: BTreeMap<String, bool>,
+    /// Size of each probe's ring buffer, a power of two from 64KiB to 1GiB; without it, each probe's own.
+    #[serde(deserialize_with = "scalar::ring_size")]
+    pub(crate) ring_size: Option<String>,
+    /// How often things are looked at.
+    pub(crate) intervals: Intervals,
+    /// What insights are said of and which series are exported.
+    pub(crate) filters: Filters,
+    /// Numbers that detectors judge by.
+    pub(crate) thresholds: Chosen,
+    /// The kubelet of this node.
+    pub(crate) node: Node,
+    /// How much there may be.
+    pub(crate) limits: Limits,
+    /// Metrics and health over HTTP.
+    pub(crate) http: Http,
+    /// Where it is kept how far OOM forecasts came true.
+    pub(crate) calibration: Option<PathBuf>,
+}
+
+/// How often things are looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Intervals {
+    /// Between two readings of the containers' cgroup files, from 100ms to 10s. Above 1s `memory-thrashing` says nothing.
+    #[serde(deserialize_with = "scalar::interval")]
+    pub(crate) cgroup: String,
+}
+
+impl Default for Intervals {
+    fn default() -> Self {
+        let cgroup = "1s".to_owned();
+        Self { cgroup }
+    }
+}
+
+/// What insights are said of and which series are exported. Nodes and the cluster concern everybody and are never left out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Filters {
+    /// Only these namespaces; all when there are none.
+    pub(crate) namespaces: Vec<String>,
+    /// None of these namespaces.
+    pub(crate) excluded_namespaces: Vec<String>,
+    /// Only pods with these labels, as in a Service or `NetworkPolicy`.
+    pub(crate) label_selector: Selector,
+}
+
+/// The kubelet of this node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Node {
+    /// Where it keeps its files (`--root-dir`).
+    pub(crate) kubelet_root: PathBuf,
+    /// When it evicts pods (`evictionHard`).
+    pub(crate) eviction: Eviction,
+}
+
+impl Default for Node {
+    fn default() -> Self {
+        Self {
+            kubelet_root: "/var/lib/kubelet".into(),
+            eviction: Eviction::default(),
+        }
+    }
+}
+
+/// When the kubelet evicts pods (`evictionHard`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Eviction {
+    /// `memory.available`: bytes, or a number with KiB, MiB or GiB.
+    #[serde(deserialize_with = "scalar::size")]
+    pub(crate) memory: String,
+    /// `nodefs.available`: percent of the file system.
+    #[serde(deserialize_with = "scalar::percent")]
+    #[schemars(range(max = 100))]
+    pub(crate) disk_percent: u8,
+    /// `nodefs.inodesFree`: percent of its inodes.
+    #[serde(deserialize_with = "scalar::percent")]
+    #[schemars(range(max = 100))]
+    pub(crate) inodes_percent: u8,
+}
+
+impl Default for Eviction {
+    fn default() -> Self {
+        let kubelet = sniffers::node::Eviction::default();
+        Self {
+            memory: format!("{}MiB", kubelet.memory >> 20),
+            disk_percent: kubelet.disk_percent,
+            inodes_percent: kubelet.inodes_percent,
+        }
+    }
+}
+
+/// How much there may be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Limits {
+    /// Events moved into the correlator at once.
+    #[serde(deserialize_with = "scalar::within::<_, 1, 100_000>")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub(crate) batch_size: usize,
+    /// Series of one metric; the rest is counted under `~other`.
+    #[serde(deserialize_with = "scalar::within::<_, 100, 1_000_000>")]
+    #[schemars(range(min = 100, max = 1_000_000))]
+    pub(crate) series_per_metric: usize,
+    /// Series of one pod; the rest is counted under `~other`.
+    #[serde(deserialize_with = "scalar::within::<_, 10, 100_000>")]
+    #[schemars(range(min = 10, max = 100_000))]
+    pub(crate) series_per_pod: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            batch_size: 100,
+            series_per_metric: 10_000,
+            series_per_pod: 1_000,
+        }
+    }
+}
+
+/// Metrics and health over HTTP.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Http {
+    /// Address and port, such as 127.0.0.1:9464, or :9464 for all addresses. Without it `tapio agent` listens on :9464 and
+    /// `tapio sniff` not at all.
+    #[serde(deserialize_with = "scalar::listen")]
+    pub(crate) listen: Option<String>,
+}

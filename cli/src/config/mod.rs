@@ -1,0 +1,230 @@
+//! The configuration of `tapio sniff` and `tapio agent`: flags before `TAPIO_*` before the file before defaults.
+
+mod command;
+mod file;
+mod given;
+mod read;
+mod reload;
+mod scalar;
+mod selector;
+pub(crate) mod sinks;
+mod thresholds;
+mod view;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use clap::ArgMatches;
+use correlator::Thresholds;
+use serde_json::Value;
+
+use crate::args::{Profile, Sniff};
+use crate::filter::Filter;
+pub(crate) use command::{schema, view};
+pub(crate) use file::{Config, Filters};
+use given::Given;
+use read::Said;
+pub(crate) use reload::Reload;
+
+/// What a running process may take over from a changed file.
+const LIVE: [&str; 3] = ["filters", "thresholds", "limits.series"];
+
+/// The configuration in effect.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Settings {
+    pub(crate) config: Config,
+    /// What of it the file says.
+    said: Value,
+    pub(crate) filter: Arc<Filter>,
+    pub(crate) thresholds: Thresholds,
+}
+
+/// Where the configuration comes from, so that it can be loaded again.
+#[derive(Debug, Clone)]
+pub(crate) struct Loader {
+    named: Option<PathBuf>,
+    given: Vec<Given>,
+}
+
+impl Loader {
+    /// What the user gave on the command line and in the environment.
+    pub(crate) fn new(sniff: &Sniff, matches: &ArgMatches) -> Self {
+        Self {
+            named: sniff.config.clone(),
+            given: given::given(sniff, matches),
+        }
+    }
+
+    /// The file that is read, if any.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        read::place(self.named.as_deref(), Path::new(read::DEFAULT))
+    }
+
+    /// Reads the file and lays what was given over it.
+    pub(crate) fn load(&self) -> Result<Settings> {
+        let said = self.file().map(|path| read::read(&path)).transpose()?;
+        self.settle(said.unwrap_or_default()).map_err(|why| anyhow!(why))
+    }
+
+    fn settle(&self, said: Said) -> Result<Settings, String> {
+        let mut tree = serde_json::to_value(&said.config).map_err(|error| error.to_string())?;
+        for given in self
+            .given
+            .iter()
+            .filter(|given| !given.is_default() || !is_in(&said.raw, given.key))
+        {
+            put(&mut tree, given.key, given.value.clone());
+        }
+        let mut config: Config = serde_json::from_value(tree).map_err(|error| error.to_string())?;
+        let overruled = self
+            .given
+            .iter()
+            .any(|given| given.key == "profile" && !given.is_default());
+        if overruled && config.profile != Profile::Custom && !self.gives("probes") {
+            config.probes.clear();
+        }
+        Settings::new(config, said.raw)
+    }
+
+    fn gives(&self, key: &str) -> bool {
+        self.given.iter().any(|given| given.key == key && !given.is_default())
+    }
+}
+
+impl Settings {
+    fn new(config: Config, said: Value) -> Result<Self, String> {
+        let filter = Arc::new(config.filters.filter()?);
+        let thresholds = config.thresholds.thresholds();
+        Ok(Self {
+            config,
+            said,
+            filter,
+            thresholds,
+        })
+    }
+
+    /// The most series of one metric, and of one pod.
+    pub(crate) fn series_bounds(&self) -> [usize; 2] {
+        let limits = &self.config.limits;
+        [limits.series_per_metric, limits.series_per_pod]
+    }
+
+    /// Makes the arguments of a run what the configuration says.
+    pub(crate) fn apply(&self, sniff: &mut Sniff) -> Result<()> {
+        let config = &self.config;
+        let parsed = |error: String| anyhow!(error);
+        sniff.profile = config.profile;
+        let named = |is_on: bool| {
+            let switches = config.probes.iter().filter(move |(_, on)| **on == is_on);
+            switches.map(|(name, _)| name.clone()).collect()
+        };
+        (sniff.probe, sniff.no_probe) = (named(true), named(false));
+        let ring = config.ring_size.as_deref().map(crate::profile::ring_size);
+        sniff.ring_size = ring.transpose().map_err(parsed)?;
+        sniff.batch_size = config.limits.batch_size;
+        let listen = config.http.listen.as_deref().map(crate::http::listen);
+        sniff.listen = listen.transpose().map_err(parsed)?;
+        sniff.calibration.clone_from(&config.calibration);
+        Ok(())
+    }
+
+    /// Takes over from `newer` what a running process may, and tells the keys of the rest that differs.
+    fn take_over(&mut self, newer: &Self) -> Vec<String> {
+        let before = leaves(&self.config);
+        self.config.filters = newer.config.filters.clone();
+        self.config.thresholds = newer.config.thresholds.clone();
+        self.config.limits.series_per_metric = newer.config.limits.series_per_metric;
+        self.config.limits.series_per_pod = newer.config.limits.series_per_pod;
+        (self.filter, self.thresholds) = (Arc::clone(&newer.filter), newer.thresholds.clone());
+        let differs = before
+            .symmetric_difference(&leaves(&newer.config))
+            .map(|(key, _)| key.clone())
+            .collect::<BTreeSet<_>>();
+        let is_live = |key: &String| LIVE.iter().any(|live| key.starts_with(live));
+        differs.into_iter().filter(|key| !is_live(key)).collect()
+    }
+}
+
+impl Filters {
+    /// What they let through.
+    pub(crate) fn filter(&self) -> Result<Filter, String> {
+        let names = |names: &[String]| names.iter().cloned().collect();
+        let selector = self.label_selector.selector()?;
+        Ok(Filter::new(
+            names(&self.namespaces),
+            names(&self.excluded_namespaces),
+            selector,
+        ))
+    }
+}
+
+impl Config {
+    /// What one key says of another.
+    fn check(&self) -> Result<(), String> {
+        if !self.probes.is_empty() && self.profile != Profile::Custom {
+            return Err(
+                "probes: only the profile custom takes them; set profile: custom, or leave probes out".to_owned(),
+            );
+        }
+        let selector = self.filters.label_selector.selector();
+        selector.map_err(|why| format!("filters.labelSelector: {why}"))?;
+        Ok(())
+    }
+
+    /// How often cgroup files are read.
+    pub(crate) fn cgroup_interval(&self) -> Result<std::time::Duration> {
+        scalar::parse_interval(&self.intervals.cgroup).map_err(|why| anyhow!(why))
+    }
+
+    /// The thresholds of the kubelet.
+    pub(crate) fn eviction(&self) -> Result<sniffers::node::Eviction> {
+        let eviction = &self.node.eviction;
+        Ok(sniffers::node::Eviction {
+            memory: scalar::parse_size(&eviction.memory).map_err(|why| anyhow!(why))?,
+            disk_percent: eviction.disk_percent,
+            inodes_percent: eviction.inodes_percent,
+        })
+    }
+}
+
+/// Keys and values of a configuration, as in `limits.batchSize`.
+fn leaves(config: &Config) -> BTreeSet<(String, String)> {
+    fn walk(at: &str, value: &Value, into: &mut BTreeSet<(String, String)>) {
+        match value {
+            Value::Object(fields) if !fields.is_empty() => {
+                for (key, value) in fields {
+                    let key = if at.is_empty() {
+                        key.clone()
+                    } else {
+                        format!("{at}.{key}")
+                    };
+                    walk(&key, value, into);
+                }
+            }
+            value => {
+                into.insert((at.to_owned(), value.to_string()));
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    walk("", &serde_json::to_value(config).unwrap_or_default(), &mut found);
+    found
+}
+
+/// Whether a tree has this key, as in `http.listen`.
+fn is_in(tree: &Value, key: &str) -> bool {
+    let mut parts = key.split('.');
+    parts.try_fold(tree, |at, part| at.get(part)).is_some()
+}
+
+fn put(tree: &mut Value, key: &str, value: Value) {
+    let at = key.split('.').try_fold(tree, |at, part| at.get_mut(part));
+    if let Some(at) = at {
+        *at = value;
+    }
+}
+
+#[cfg(test)]
+mod tests;

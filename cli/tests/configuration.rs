@@ -1,0 +1,363 @@
+//! The configuration file as a user meets it: what wins, what is refused and with which words, SIGHUP, and the documents.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(dead_code, reason = "the cluster and the agent serve several tests")]
+
+mod cluster;
+mod scrape;
+#[path = "settings/docs.rs"]
+mod tables;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cluster::{healthy, restart};
+use fixtures::apiserver::ApiServer;
+use scrape::Agent;
+
+/// Runs `tapio config` with these arguments; gives back its exit code, what it printed and what it said.
+fn config(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tapio"));
+    for name in [
+        "TAPIO_CONFIG",
+        "TAPIO_PROFILE",
+        "TAPIO_BATCH_SIZE",
+        "TAPIO_LISTEN",
+        "TAPIO_CALIBRATION",
+    ] {
+        command.env_remove(name);
+    }
+    let out = command
+        .arg("config")
+        .args(arguments)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (out.status.code(), text(out.stdout), text(out.stderr))
+}
+
+fn file(folder: &Path, text: &str) -> String {
+    let path = folder.join("tapio.yaml");
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_flag_goes_before_a_variable_a_variable_before_the_file_and_the_file_before_the_default() {
+    let folder = tempfile::tempdir().unwrap();
+    let (empty, says) = (
+        folder.path().join("empty"),
+        file(folder.path(), "limits:\n  batchSize: 7\n"),
+    );
+    fs::write(&empty, "").unwrap();
+    let shows = |path: &str, flags: &[&str], variables: &[(&str, &str)]| {
+        let (code, text, said) = config(&[&["view", "--config", path], flags].concat(), variables);
+        assert_eq!(code, Some(0), "{said}");
+        text.lines()
+            .find(|line| line.contains("batchSize"))
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    let variable = [("TAPIO_BATCH_SIZE", "8")];
+    assert_eq!(shows(empty.to_str().unwrap(), &[], &[]), "batchSize: 100  # default");
+    assert_eq!(shows(&says, &[], &[]), "batchSize: 7  # file");
+    assert_eq!(shows(&says, &[], &variable), "batchSize: 8  # TAPIO_BATCH_SIZE");
+    assert_eq!(
+        shows(&says, &["--batch-size", "9"], &variable),
+        "batchSize: 9  # --batch-size"
+    );
+}
+
+#[test]
+fn the_variable_names_the_file_and_the_flag_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "profile: minimal\n");
+    let other = folder.path().join("other.yaml");
+    fs::write(&other, "profile: comprehensive\n").unwrap();
+    let variable = [("TAPIO_CONFIG", path.as_str())];
+    let (_, text, _) = config(&["view"], &variable);
+    assert!(text.contains("profile: \"minimal\"  # file\n"), "{text}");
+    let (_, text, _) = config(&["view", "--config", other.to_str().unwrap()], &variable);
+    assert!(text.contains("profile: \"comprehensive\"  # file\n"), "{text}");
+}
+
+#[test]
+fn what_is_viewed_can_be_saved_as_a_file_and_is_the_same_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, text, _) = config(&["view", "--config", root("docs/tapio.yaml").to_str().unwrap()], &[]);
+    let saved = file(folder.path(), &text);
+    let (code, again, said) = config(&["view", "--config", &saved], &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let values = |text: &str| -> Vec<String> {
+        let lines = text.lines().skip(1);
+        lines
+            .map(|line| line.split("  # ").next().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(values(&again), values(&text));
+    assert!(!again.contains("# default"), "{again}");
+}
+
+/// Files, and what is said of them behind their name.
+const BAD: &[(&str, &str)] = &[
+    (
+        "profil: minimal",
+        ":1:1: unknown key \"profil\"; did you mean \"profile\"?",
+    ),
+    (
+        "nonsense: 1",
+        ":1:1: unknown key \"nonsense\"; known here: profile, probes, ringSize, intervals",
+    ),
+    (
+        "profile: standart",
+        ":1:10: unknown value \"standart\"; did you mean \"standard\"?",
+    ),
+    ("profile: [minimal]", ":1:10: give one word here"),
+    (
+        "limits:\n  batchsize: 5",
+        ":2:3: unknown key \"batchsize\"; did you mean \"batchSize\"?",
+    ),
+    (
+        "limits:\n  batchSize: 0",
+        ":2:14: 0 cannot be used: give a whole number from 1 to 100000",
+    ),
+    (
+        "limits:\n  batchSize: lots",
+        ":2:14: give a whole number from 1 to 100000",
+    ),
+    (
+        "limits:\n  seriesPerPod: -1",
+        ":2:17: give a whole number from 10 to 100000",
+    ),
+    (
+        "intervals: {cgroup: 1h}",
+        ":1:21: \"1h\" cannot be used: give a time from 100ms to 10s",
+    ),
+    (
+        "intervals: {cgroup: 5}",
+        ":1:21: \"5\" cannot be used: give a positive time with its unit",
+    ),
+    (
+        "ringSize: 3MiB",
+        ":1:11: \"3MiB\" cannot be used: give a power of two from 64KiB to 1GiB",
+    ),
+    (
+        "http: {listen: nowhere}",
+        ":1:16: \"nowhere\" cannot be used: give an address and a port",
+    ),
+    (
+        "node: {eviction: {diskPercent: 101}}",
+        ":1:32: 101 cannot be used: give a whole number from 0 to 100",
+    ),
+    (
+        "node: {eviction: {memory: much}}",
+        ":1:27: \"much\" cannot be used: give bytes, or a number with KiB",
+    ),
+    (
+        "profile: custom\nprobes: {dsn: true}",
+        ":2:10: unknown key \"dsn\"; did you mean \"dns\"?",
+    ),
+    ("profile: custom\nprobes: {dns: maybe}", ":2:15: give true or false"),
+    (
+        "probes: {dns: true}",
+        ": probes: only the profile custom takes them; set profile: custom",
+    ),
+    (
+        "thresholds: {cpu-throtled: {}}",
+        ":1:14: unknown key \"cpu-throtled\"; did you mean \"cpu-throttled\"?",
+    ),
+    (
+        "thresholds:\n  cpu-throttled:\n    waitingRate: 1",
+        ":3:5: unknown key \"waitingRate\"; did you mean \"waitingRatio\"?",
+    ),
+    (
+        "thresholds: {io-stalled: {stalledRatio: 2}}",
+        ":1:41: 2 cannot be used: stalledRatio of io-stalled is a number from 0.001 to 1",
+    ),
+    (
+        "thresholds: {io-stalled: {stalledRatio: .nan}}",
+        ":1:41: NaN cannot be used",
+    ),
+    (
+        "thresholds: {io-stalled: {stalledRatio: [1]}}",
+        ": stalledRatio of io-stalled is a number from 0.001 to 1",
+    ),
+    (
+        "thresholds: {oom-killed: {x: 1}}",
+        ": oom-killed has no thresholds that can be chosen; these have: connect-slow",
+    ),
+    ("filters: {namespaces: shop}", ":1:23: give a list, such as [a, b]"),
+    (
+        "filters: {labelSelector: {matchExpressions: [{key: a, operator: Inn}]}}",
+        ":1:65: unknown value \"Inn\"; did you mean \"In\"?",
+    ),
+    (
+        "filters: {labelSelector: {matchExpressions: [{key: a, operator: In}]}}",
+        ": filters.labelSelector: In of the label \"a\" needs values",
+    ),
+    (
+        "profile: minimal\nprofile: minimal",
+        ":2:1: the key \"profile\" is here for the second time",
+    ),
+    (
+        "profile: minimal\n---\nprofile: minimal",
+        ": there is a second document here; one is allowed",
+    ),
+    ("profile: 'minimal", ":1:"),
+];
+
+#[test]
+fn what_is_wrong_is_said_with_its_place_and_what_is_meant_or_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, words) in BAD {
+        let path = file(folder.path(), text);
+        let (code, printed, said) = config(&["view", "--config", &path], &[]);
+        assert_eq!((code, printed.as_str()), (Some(1), ""), "{text}: {said}");
+        let begins = format!("tapio: {path}:");
+        assert!(
+            said.starts_with(&begins) && said.contains(words),
+            "{text}\n  said: {said}  not: {words}"
+        );
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
+#[test]
+fn what_is_no_configuration_at_all_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let large = file(folder.path(), &"#".repeat((1 << 20) + 1));
+    let cases = [
+        ("/does/not/exist", "No such file"),
+        ("/dev/zero", "is not a regular file"),
+        ("/", "is not a regular file"),
+        (large.as_str(), "is larger than 1 MiB"),
+    ];
+    for (path, words) in cases {
+        let (code, _, said) = config(&["view", "--config", path], &[]);
+        assert!(code == Some(1) && said.contains(words), "{path}: {said}");
+    }
+    let out = Command::new(env!("CARGO_BIN_EXE_tapio"))
+        .args(["sniff", "--k8s-only", "--config", "/does/not/exist"])
+        .output()
+        .unwrap();
+    assert_eq!(out.status.code(), Some(1), "nothing is started");
+}
+
+#[test]
+fn sighup_changes_filters_keeps_the_old_ones_when_the_file_is_wrong_and_is_counted() {
+    let api = ApiServer::start_tls().unwrap();
+    api.apply(healthy("cart-0"));
+    api.apply(healthy("web-0"));
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    fs::write(&kubeconfig, api.kubeconfig()).unwrap();
+    let path = file(folder.path(), "filters: {excludedNamespaces: [shop]}\n");
+    let flags = [
+        "--k8s-only",
+        "--kubeconfig",
+        kubeconfig.to_str().unwrap(),
+        "--config",
+        &path,
+    ];
+    let agent = Agent::start(&flags);
+    agent.until("/readyz", |reply| reply.status == 200);
+    restart(&api, healthy("cart-0"), 1, 137, "OOMKilled");
+    agent.until("/metrics", |reply| reply.body.contains("tapio_pods 2"));
+    let active = "tapio_insight_active{id=\"oom-killed\"";
+    let text = agent.get("/metrics").body;
+    assert!(!text.contains(active), "its namespace is left out: {text}");
+    assert!(text.contains("tapio_config_last_reload_successful 1\n"), "{text}");
+
+    file(folder.path(), "filters: {excludedNamespace: []}\n");
+    agent.hang_up();
+    let said = agent.notice("config: not changed");
+    assert!(
+        said.contains(":1:11: unknown key \"excludedNamespace\"; did you mean"),
+        "{said}"
+    );
+    let text = agent.until("/metrics", |reply| {
+        reply
+            .body
+            .contains("tapio_config_reloads_total{outcome=\"failure\"} 1\n")
+    });
+    assert!(text.body.contains("tapio_config_last_reload_successful 0\n") && !text.body.contains(active));
+
+    file(folder.path(), "profile: minimal\nfilters: {namespaces: [shop]}\n");
+    agent.hang_up();
+    agent.notice("config: read again");
+    assert!(agent.notice("needs a restart").ends_with("needs a restart: profile"));
+    let text = agent.until("/metrics", |reply| reply.body.contains(active)).body;
+    assert!(
+        text.contains("tapio_config_reloads_total{outcome=\"success\"} 1\n"),
+        "{text}"
+    );
+    assert!(text.contains("tapio_config_last_reload_successful 1\n"), "{text}");
+    assert_eq!(agent.stop().0, Some(0));
+}
+
+#[test]
+fn a_threshold_of_the_file_decides_what_is_said() {
+    let api = ApiServer::start_tls().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    fs::write(&kubeconfig, api.kubeconfig()).unwrap();
+    let path = file(folder.path(), "thresholds: {crash-loop: {criticalRestarts: 1000}}\n");
+    let flags = [
+        "--k8s-only",
+        "--kubeconfig",
+        kubeconfig.to_str().unwrap(),
+        "--config",
+        &path,
+    ];
+    let agent = Agent::start(&flags);
+    agent.until("/readyz", |reply| reply.status == 200);
+    let mut pod = healthy("cart-0");
+    for run in 1..=4 {
+        pod = restart(&api, pod, run, 1, "Error");
+    }
+    let active = |severity: &str| format!("tapio_insight_active{{id=\"crash-loop\",severity=\"{severity}\"");
+    agent.until("/metrics", |reply| reply.body.contains(&active("warning")));
+    file(folder.path(), "");
+    agent.hang_up();
+    agent.notice("config: read again");
+    agent.until("/metrics", |reply| reply.body.contains(&active("critical")));
+    assert_eq!(agent.stop().0, Some(0));
+}
+
+#[test]
+fn the_example_is_a_good_file() {
+    let (code, text, said) = config(&["view", "--config", root("docs/tapio.yaml").to_str().unwrap()], &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(text.contains("throttledRatio: 0.4  # file\n"), "{text}");
+}
+
+#[test]
+fn the_schema_and_the_table_of_keys_are_current() {
+    let (code, schema, _) = config(&["schema"], &[]);
+    assert_eq!(code, Some(0));
+    current("docs/config.schema.json", &schema);
+    let manual = fs::read_to_string(root("cli/src/config/manual.md")).unwrap();
+    let how = "<!-- Generated from cli/src/config by `TAPIO_UPDATE_GOLDEN=1 cargo test -p tapio --test configuration`. -->\n\n";
+    let text = format!(
+        "{how}{manual}{}",
+        tables::tables(&serde_json::from_str(&schema).unwrap())
+    );
+    current("docs/configuration.md", &text);
+}
+
+fn root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(path)
+}
+
+/// Compares a generated document with what it should be, or writes it.
+#[track_caller]
+fn current(document: &str, text: &str) {
+    let path = root(document);
+    if std::env::var_os("TAPIO_UPDATE_GOLDEN").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let is = fs::read_to_string(&path).unwrap_or_default();
+    assert!(is == text, "{document} is not current");
+}
