@@ -41,13 +41,8 @@ const LEAST: Tunable = Tunable {
     bounds: [2.0, 100.0],
     meaning: "failed ends within ten minutes that are a loop, of a container that is not held back",
 };
-const NAMELESS: Tunable = Tunable {
-    detector: "crash-loop",
-    name: "leastNamelessEnds",
-    default: 3.0,
-    bounds: [2.0, 64.0],
-    meaning: "ended containers of one pod that are a loop while the API server has not named them",
-};
+/// Ends of containers without names that are a loop.
+const NAMELESS: usize = 3;
 const CRITICAL: Tunable = Tunable {
     detector: "crash-loop",
     name: "criticalRestarts",
@@ -84,7 +79,7 @@ impl Detector for Rule {
     }
 
     fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST, NAMELESS, CRITICAL]
+        &[LEAST, CRITICAL]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -168,7 +163,7 @@ fn nameless(window: &Window<'_>) -> Option<Insight> {
             .is_some_and(|end| end.code != 0)
     };
     let mut containers: Vec<_> = window.containers().iter().filter(ended).collect();
-    if (containers.len() as f64) < window.tuned(&NAMELESS) {
+    if containers.len() < NAMELESS {
         return None;
     }
     containers.sort_by_key(|container| {

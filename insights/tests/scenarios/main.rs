@@ -17,4 +17,5 @@ mod stage;
 mod starting;
 mod stays_silent;
 mod tcp;
+mod tuned;
 mod unscheduled;

@@ -1,15 +1,20 @@
 //! Runs all detectors over a short story, told as events or as a scenario, and gives back what was said.
 
-use correlator::{Engine, Event, Insight, Status, Timestamp};
+use correlator::{Engine, Event, Insight, Status, Thresholds, Timestamp};
 use fixtures::scenario::{Scenario, scenario};
 
 /// Everything that was said while a scenario went on and for one second after.
 pub(crate) fn play(text: &str) -> Vec<Insight> {
+    play_tuned(text, &Thresholds::default())
+}
+
+/// The same by these thresholds.
+pub(crate) fn play_tuned(text: &str, thresholds: &Thresholds) -> Vec<Insight> {
     let Scenario { events, end } = scenario(text);
     let Some(last) = events.last().map(|event| event.at) else {
         return Vec::new();
     };
-    said_until(events, end.since(last).as_secs() + 1)
+    tell(events, end.since(last).as_secs() + 1, thresholds)
 }
 
 /// Everything that was said while the events came in at their own times and for one second after.
@@ -18,9 +23,14 @@ pub(crate) fn said(events: Vec<Event>) -> Vec<Insight> {
 }
 
 /// The same, for `more` seconds after the last event.
-pub(crate) fn said_until(mut events: Vec<Event>, more: u64) -> Vec<Insight> {
+pub(crate) fn said_until(events: Vec<Event>, more: u64) -> Vec<Insight> {
+    tell(events, more, &Thresholds::default())
+}
+
+fn tell(mut events: Vec<Event>, more: u64, thresholds: &Thresholds) -> Vec<Insight> {
     events.sort_by_key(|event| event.at);
     let mut engine = Engine::new(insights::all(), 100).forecasting(insights::forecaster());
+    engine.tune(thresholds.clone());
     let Some((first, last)) = events.first().map(|e| e.at).zip(events.last().map(|e| e.at)) else {
         return Vec::new();
     };
