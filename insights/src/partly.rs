@@ -14,8 +14,39 @@ const LEAST: usize = 5;
 const MINUTE: Duration = Duration::from_secs(60);
 const LATELY: Duration = Duration::from_secs(20);
 
+/// A way in which connects fail, and how it is told.
+pub(crate) struct Failing {
+    pub(crate) is_it: fn(&Failure) -> bool,
+    /// When a peer last answered.
+    pub(crate) last_answer: fn(&ContainerView<'_>, &Peer) -> Option<Timestamp>,
+    /// At least so many failures since then, the newest of them lately, are all of a peer's connects.
+    pub(crate) lately: Duration,
+    pub(crate) least: usize,
+    /// What becomes of a part of them: `refused`.
+    pub(crate) fate: &'static str,
+    pub(crate) insight: fn(&Window<'_>, &ContainerView<'_>, &Peer, &[&Failure]) -> Insight,
+}
+
+impl Failing {
+    /// One insight for each peer of which all connects fail so, or more than used to.
+    pub(crate) fn in_container(&self, window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insight> {
+        let told = failing_peers(container, self.is_it)
+            .into_iter()
+            .filter_map(|(peer, failures)| {
+                let answered = (self.last_answer)(container, peer);
+                let insight = || (self.insight)(window, container, peer, &failures);
+                if is_in_vain(&failures, answered, window.now(), self.lately, self.least) {
+                    return Some(insight());
+                }
+                let rate = risen(container, peer, &failures, window.now())?;
+                Some(told(insight(), window, container, (peer, &rate), self.fate))
+            });
+        told.collect()
+    }
+}
+
 /// The connects that failed in this way, by peer.
-pub(crate) fn failing_peers<'a>(
+fn failing_peers<'a>(
     container: &ContainerView<'a>,
     is_it: impl Fn(&Failure) -> bool,
 ) -> BTreeMap<&'a Peer, Vec<&'a Failure>> {
@@ -29,7 +60,7 @@ pub(crate) fn failing_peers<'a>(
 }
 
 /// Whether at least so many connects failed since the peer last answered, the newest of them lately.
-pub(crate) fn is_in_vain(
+fn is_in_vain(
     failures: &[&Failure],
     answered: Option<Timestamp>,
     now: Timestamp,
@@ -44,7 +75,7 @@ pub(crate) fn is_in_vain(
 }
 
 /// The rate of failed connects to a peer that answers others, when it has risen.
-pub(crate) fn risen(container: &ContainerView<'_>, peer: &Peer, failures: &[&Failure], now: Timestamp) -> Option<Rate> {
+fn risen(container: &ContainerView<'_>, peer: &Peer, failures: &[&Failure], now: Timestamp) -> Option<Rate> {
     let rate = container.rates?.connects(peer, now)?;
     let within = |reach: Duration| failures.iter().filter(|failure| now.since(failure.at) < reach).count();
     let spans = container
@@ -58,7 +89,7 @@ pub(crate) fn risen(container: &ContainerView<'_>, peer: &Peer, failures: &[&Fai
 }
 
 /// An insight about a peer, told as one about a part of the connects to it.
-pub(crate) fn told(
+fn told(
     mut insight: Insight,
     window: &Window<'_>,
     container: &ContainerView<'_>,

@@ -24,9 +24,10 @@ use correlator::{
     ContainerView, Detector, Failure, Insight, Outcome, Peer, Severity, Source, Timestamp, Verdict, Window, signals,
 };
 
+use crate::partly::Failing;
 use crate::phrase::count;
 use crate::suspects;
-use crate::{destination, partly, peers};
+use crate::{destination, peers};
 
 const LEAST: usize = 3;
 const CRITICAL: usize = 20;
@@ -56,18 +57,15 @@ impl Detector for Rule {
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insight> {
-    let told = partly::failing_peers(container, |failure| failure.outcome == Outcome::Refused)
-        .into_iter()
-        .filter_map(|(peer, failures)| {
-            let answered = last_answer(container, peer);
-            let insight = || insight(window, container, peer, &failures);
-            if partly::is_in_vain(&failures, answered, window.now(), FRESH, LEAST) {
-                return Some(insight());
-            }
-            let rate = partly::risen(container, peer, &failures, window.now())?;
-            Some(partly::told(insight(), window, container, (peer, &rate), PARTLY))
-        });
-    told.collect()
+    let failing = Failing {
+        is_it: |failure| failure.outcome == Outcome::Refused,
+        last_answer,
+        lately: FRESH,
+        least: LEAST,
+        fate: PARTLY,
+        insight,
+    };
+    failing.in_container(window, container)
 }
 
 /// When the peer last answered; where the same port of its other loopback address ever did, that holds for ever.

@@ -25,9 +25,10 @@ use correlator::{
 };
 
 use crate::obstacles::{self, Obstacle};
+use crate::partly::Failing;
+use crate::peers;
 use crate::phrase::{count, duration};
 use crate::suspects;
-use crate::{partly, peers};
 
 const LEAST: usize = 3;
 const CRITICAL: usize = 20;
@@ -66,18 +67,15 @@ impl Detector for Rule {
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insight> {
-    let told = partly::failing_peers(container, is_unanswered)
-        .into_iter()
-        .filter_map(|(peer, failures)| {
-            let answered = last_answer(container, peer);
-            let insight = || insight(window, container, peer, &failures);
-            if partly::is_in_vain(&failures, answered, window.now(), FRESH, LEAST) {
-                return Some(insight());
-            }
-            let rate = partly::risen(container, peer, &failures, window.now())?;
-            Some(partly::told(insight(), window, container, (peer, &rate), PARTLY))
-        });
-    told.collect()
+    let failing = Failing {
+        is_it: is_unanswered,
+        last_answer,
+        lately: FRESH,
+        least: LEAST,
+        fate: PARTLY,
+        insight,
+    };
+    failing.in_container(window, container)
 }
 
 fn is_unanswered(failure: &Failure) -> bool {
