@@ -11,6 +11,9 @@ use crate::time::Timestamp;
 
 /// Most signals a history keeps; more come only from a broken source.
 const MAX_SIGNALS: usize = 64;
+/// What is counted for the metrics alone, by the labels of these: a program makes dozens of different system calls, which would
+/// leave no room for the signals that tell of trouble.
+const NOT_REMEMBERED: [&str; 2] = ["syscall.calls", "syscall.latency"];
 /// Most facts a history keeps; the oldest DNS answer goes first, and the oldest fact where there is none: lookups are many
 /// and must not push out how a container ended.
 const MAX_FACTS: usize = 128;
@@ -55,9 +58,14 @@ pub struct Failure {
 }
 
 impl History {
-    /// Remembers an event. `false` when it came too late or beyond a bound, and so was not remembered.
+    /// Remembers an event, unless it is for the metrics alone (`syscall.calls`, `syscall.latency`). `false` when it came too
+    /// late or beyond a bound, and so was not remembered.
     pub fn add(&mut self, event: Event) -> bool {
         let at = event.at;
+        let (family, _) = event.signal.name().split_once(':').unwrap_or_default();
+        if NOT_REMEMBERED.contains(&family) {
+            return true;
+        }
         let kept = match event.body {
             Body::Gauge(value) => self.sample(event.signal, at, value),
             Body::Count(rise) => self.sample(event.signal, at, rise as f64),
@@ -249,6 +257,23 @@ mod tests {
         let failed = &history.spans(&signals::TCP_CONNECT).expect("spans").failed;
         assert_eq!(failed.len(), MAX_FAILURES);
         assert_eq!(failed.back().map(|f| f.at), Some(Timestamp::from_secs(9_999)));
+    }
+
+    #[test]
+    fn a_program_with_many_system_calls_leaves_room_for_the_errors_of_one() {
+        let mut history = History::default();
+        let mut count = |name: String| {
+            history.add(Event {
+                signal: Signal::named(name),
+                body: Body::Count(1),
+                ..span(1, Outcome::Ok)
+            })
+        };
+        for call in 0..10 * MAX_SIGNALS {
+            assert!(count(format!("syscall.calls:call{call}")) && count(format!("syscall.latency:call{call}")));
+        }
+        assert!(count("syscall.errno:openat:EMFILE".to_owned()));
+        assert_eq!(history.series.len(), 1);
     }
 
     #[test]
