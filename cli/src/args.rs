@@ -13,7 +13,7 @@ use correlator::LabelSelector;
 use hyper::Uri;
 use sniffers::k8s::LeaseName;
 
-use crate::config::sinks::{self, Alertmanager, Otlp, Sinks, Webhook};
+use crate::config::measure::url;
 use crate::http::{Listen, listen};
 use crate::{profile, selector};
 pub(crate) use shells::Manual;
@@ -185,15 +185,15 @@ pub(crate) struct Sniff {
 
     /// Send insights as alerts to this Alertmanager, such as `http://alertmanager:9093` (repeatable, or with commas: each
     /// gets all)
-    #[arg(long, value_name = "URL", value_parser = sinks::url, value_delimiter = ',', env = "TAPIO_ALERTMANAGER")]
+    #[arg(long, value_name = "URL", value_parser = url, value_delimiter = ',', env = "TAPIO_ALERTMANAGER")]
     pub(crate) alertmanager: Vec<Uri>,
 
     /// Send each insight as JSON by POST to this address
-    #[arg(long, value_name = "URL", value_parser = sinks::url, env = "TAPIO_WEBHOOK")]
+    #[arg(long, value_name = "URL", value_parser = url, env = "TAPIO_WEBHOOK")]
     pub(crate) webhook: Option<Uri>,
 
     /// Send insights as log records, and metrics, to this OpenTelemetry collector, such as `http://collector:4318`
-    #[arg(long, value_name = "URL", value_parser = sinks::url, env = "TAPIO_OTLP")]
+    #[arg(long, value_name = "URL", value_parser = url, env = "TAPIO_OTLP")]
     pub(crate) otlp: Option<Uri>,
 
     /// Stop after this long, such as 30s or 5m
@@ -235,20 +235,6 @@ pub(crate) struct Look {
     /// ASCII only, as in a locale that is not UTF-8
     #[arg(long)]
     pub(crate) ascii: bool,
-}
-
-impl Sniff {
-    /// What is sent where.
-    pub(crate) fn sinks(&self) -> Sinks {
-        Sinks {
-            cluster: None,
-            alertmanager: Some(self.alertmanager.clone())
-                .filter(|urls| !urls.is_empty())
-                .map(Alertmanager::at),
-            webhook: self.webhook.clone().map(Webhook::at),
-            otlp: self.otlp.clone().map(Otlp::at),
-        }
-    }
 }
 
 /// Runs until SIGTERM, then says on stderr what was done and exits with 0.

@@ -70,6 +70,16 @@ impl Notices {
         stderr::warn(&format!("{} config: not changed: {why}", self.glyphs.bad));
     }
 
+    /// Sinks of the file that a recording or dump is not sent to.
+    pub(crate) fn not_sent(&self, sinks: &[&str]) {
+        for sink in sinks {
+            stderr::tell(&format!(
+                "{} sinks: nothing is sent to the {sink} of the file, which is told of what happens now; --{sink} sends it there too",
+                self.glyphs.bad
+            ));
+        }
+    }
+
     /// What a recording holds.
     pub(crate) fn recording(&self, header: &Header) {
         let (node, kernel) = (

@@ -16,6 +16,7 @@ mod webhook;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -24,16 +25,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use correlator::{Engine, Insight, Timestamp};
-use hyper::Uri;
 use tokio::task::{JoinSet, LocalSet};
 use tokio_util::sync::CancellationToken;
 
+use crate::config::measure::Url;
 use crate::config::sinks as config;
 use crate::metrics::Metrics;
 use crate::metrics::standing::Standing;
 use crate::output::Writer;
 use crate::session::Session;
-use client::Client;
+use client::{Client, secret};
 use courier::{Courier, Post};
 use queue::Queue;
 use said::{Said, Speaker};
@@ -79,9 +80,8 @@ impl<T: Send> Ending for Queue<T> {
 impl Sinks {
     /// Checks everything that can be checked before something is sent.
     pub(crate) fn prepare(config: config::Sinks) -> Result<Self> {
-        config.check()?;
         let mut sinks = Self {
-            cluster: config.cluster.clone(),
+            cluster: config.cluster,
             ..Self::default()
         };
         if let Some(to) = config.alertmanager {
@@ -89,30 +89,31 @@ impl Sinks {
                 sinks.add_alertmanager(number, url, &to)?;
             }
         }
-        if let Some(to) = config.webhook {
-            let client = Client::new(&to.url, &to.connection).context("the sink webhook")?;
+        if let Some((to, url)) = config.webhook.as_ref().and_then(|to| Some((to, to.url.as_ref()?))) {
+            check("sinks.webhook.secretFile", to.secret_file.as_deref())?;
+            let client = client("webhook", url, &to.connection)?;
             let queue = Queue::new(to.queue, Arc::new(Standing::new("webhook")));
-            let courier = webhook::Webhook { secret: to.secret_file };
-            sinks.add_insights(courier, Arc::new(queue), client);
+            let secret = to.secret_file.clone();
+            sinks.add_insights(webhook::Webhook { secret }, Arc::new(queue), client);
         }
-        if let Some(to) = config.otlp {
-            sinks.add_otlp(&to)?;
+        if let Some((to, url)) = config.otlp.as_ref().and_then(|to| Some((to, to.url.as_ref()?))) {
+            sinks.add_otlp(url, to)?;
         }
         Ok(sinks)
     }
 
     /// Adds the `number`th of several.
-    fn add_alertmanager(&mut self, number: usize, url: &Uri, to: &config::Alertmanager) -> Result<()> {
+    fn add_alertmanager(&mut self, number: usize, url: &Url, to: &config::Alertmanager) -> Result<()> {
         let name = match number {
             1 => "alertmanager".to_owned(),
             number => format!("alertmanager/{number}"),
         };
-        let client = Client::new(url, &to.connection).with_context(|| format!("the sink {name}"))?;
+        let client = client("alertmanager", url, &to.connection)?;
         let standing = Arc::new(Standing::new(&name));
         let courier = alertmanager::Alertmanager {
             cluster: self.cluster.clone(),
             generator_url: to.generator_url.clone(),
-            repeat: to.repeat,
+            repeat: to.repeat.0,
             standing: Arc::clone(&standing),
             open: BTreeMap::new(),
         };
@@ -120,20 +121,19 @@ impl Sinks {
         Ok(())
     }
 
-    fn add_otlp(&mut self, to: &config::Otlp) -> Result<()> {
-        let client = || Client::new(&to.url, &to.connection).context("the sink otlp");
+    fn add_otlp(&mut self, url: &Url, to: &config::Otlp) -> Result<()> {
         let resource = otlp::resource(self.cluster.as_deref());
         if to.logs {
             let queue = Queue::new(to.queue, Arc::new(Standing::new("otlp/logs")));
             let courier = otlp::Logs {
                 resource: resource.clone(),
             };
-            self.add_insights(courier, Arc::new(queue), client()?);
+            self.add_insights(courier, Arc::new(queue), client("otlp", url, &to.connection)?);
         }
         if to.metrics {
             let queue = Arc::new(Queue::new(to.queue, Arc::new(Standing::new("otlp/metrics"))));
-            self.add(otlp::Sent, Arc::clone(&queue), client()?);
-            self.metrics = Some(otlp::Feed::new(resource, to.interval, queue));
+            self.add(otlp::Sent, Arc::clone(&queue), client("otlp", url, &to.connection)?);
+            self.metrics = Some(otlp::Feed::new(resource, to.interval.0, queue));
         }
         Ok(())
     }
@@ -210,6 +210,23 @@ impl Sinks {
             thread: Some(thread.context("starting the thread of the sinks")?),
         })
     }
+}
+
+/// The way to a sink. What it needs must be there at the start, so that a wrong name is told at once.
+fn client(sink: &str, url: &Url, connection: &config::Connection) -> Result<Client> {
+    let key = format!("sinks.{sink}.connection");
+    check(
+        &format!("{key}.bearerTokenFile"),
+        connection.bearer_token_file.as_deref(),
+    )?;
+    Client::new(&url.0, connection).context(key)
+}
+
+/// Whether the file of a key holds a secret.
+fn check(key: &str, path: Option<&Path>) -> Result<()> {
+    let read = path.map(secret).transpose();
+    let say = || format!("{key}: name a file that this user may read");
+    read.map(drop).with_context(say)
 }
 
 /// Puts what is said into the queues of all sinks.

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::{Forecast, Output, Sniff};
 use crate::calibration::{self, Keeper};
 use crate::collector::Collector;
-use crate::config::{Loader, Reload};
+use crate::config::{self, Loader, Reload};
 use crate::dump;
 use crate::http::board::Board;
 use crate::http::{self, Exporter};
@@ -70,7 +70,7 @@ pub(crate) fn run(sniff: &Sniff, matches: &ArgMatches, output: Option<Output>) -
     if let Some(output) = output {
         session.show(output::writer(output));
     }
-    let sinks = Sinks::prepare(sniff.sinks())?;
+    let sinks = sinks(&sniff, &loader, settings.config.sinks.clone())?;
     let done = match (&sniff.replay, &sniff.k8s_dump) {
         (Some(path), _) => replay::run(path, sniff.since, sinks.shown_to(session)?)?,
         (None, Some(path)) => dump::run(path, sinks.shown_to(session)?)?,
@@ -84,6 +84,16 @@ pub(crate) fn run(sniff: &Sniff, matches: &ArgMatches, output: Option<Output>) -
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// The sinks of this run.
+fn sinks(sniff: &Sniff, loader: &Loader, config: config::sinks::Sinks) -> Result<Sinks> {
+    if sniff.replay.is_none() && sniff.k8s_dump.is_none() {
+        return Sinks::prepare(config);
+    }
+    let (named, others) = loader.sinks_of_the_past(config);
+    Notices::new().not_sent(&others);
+    Sinks::prepare(named)
 }
 
 fn live(sniff: &Sniff, reload: Reload, model: String, mut session: Session, sinks: Sinks) -> Result<Done> {

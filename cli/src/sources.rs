@@ -51,10 +51,10 @@ pub(crate) fn of(sniff: &Sniff, config: &Config) -> Result<Vec<Box<dyn Sniffer>>
     give_up_privileges(sniff, ebpf.as_mut());
     if let Some(ebpf) = ebpf {
         sniffers.push(Box::new(ebpf));
-        sniffers.push(Box::new(CgroupSniffer::new(CGROUP.into(), config.cgroup_interval()?)));
+        sniffers.push(Box::new(CgroupSniffer::new(CGROUP.into(), config.intervals.cgroup.0)));
         sniffers.push(Box::new(
             NodeSniffer::new(&node(sniff.node.as_deref()))
-                .of_kubelet(config.node.kubelet_root.clone(), config.eviction()?),
+                .of_kubelet(config.node.kubelet_root.clone(), config.eviction()),
         ));
     }
     if !sniff.ebpf_only {

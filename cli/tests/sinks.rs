@@ -1,7 +1,8 @@
 //! What an incident becomes outside: alerts in a real Alertmanager, JSON at a webhook, and nothing at a sink that is silent.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::{Read as _, Write as _};
+use std::fs;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -9,6 +10,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fixtures::alertmanager::Alertmanager;
+use ring::hmac;
 use serde_json::Value;
 
 fn incident() -> PathBuf {
@@ -63,7 +65,7 @@ fn an_incident_stands_in_a_real_alertmanager() {
 }
 
 /// Takes `count` requests one after the other and gives back their heads and bodies.
-fn take(listener: &TcpListener, count: usize) -> Vec<(String, Value)> {
+fn take(listener: &TcpListener, count: usize) -> Vec<(String, Vec<u8>)> {
     let mut taken = Vec::new();
     let (mut stream, _) = listener.accept().unwrap();
     let mut bytes = Vec::new();
@@ -84,7 +86,7 @@ fn take(listener: &TcpListener, count: usize) -> Vec<(String, Value)> {
         if bytes.len() < all {
             continue;
         }
-        taken.push((head, serde_json::from_slice(&bytes[end + 4..all]).unwrap()));
+        taken.push((head, bytes[end + 4..all].to_vec()));
         bytes.drain(..all);
         stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
     }
@@ -100,7 +102,9 @@ fn a_webhook_gets_each_insight_once_with_a_key_that_a_second_replay_gives_again(
         let count = insights(&replay(&[])).len();
         let server = thread::spawn(move || take(&listener, count));
         let out = replay(&["--webhook", &url]);
-        (insights(&out), server.join().unwrap())
+        let taken = server.join().unwrap().into_iter();
+        let taken = taken.map(|(head, body)| (head, serde_json::from_slice(&body).unwrap()));
+        (insights(&out), taken.collect::<Vec<(String, Value)>>())
     };
     let (said, first) = once();
     let (_, second) = once();
@@ -116,6 +120,139 @@ fn a_webhook_gets_each_insight_once_with_a_key_that_a_second_replay_gives_again(
     let keys =
         |taken: &[(String, Value)]| -> Vec<Value> { taken.iter().map(|(_, body)| body["event_id"].clone()).collect() };
     assert_eq!(keys(&first), keys(&second));
+}
+
+/// A configuration of these sinks, beside whose file stand a secret and a token.
+fn configured(folder: &Path, sinks: &str) -> String {
+    let path = |name: &str| folder.join(name);
+    fs::write(path("secret"), "s3cret\n").unwrap();
+    fs::write(path("token"), "t0ken\n").unwrap();
+    let sinks = sinks.replace("FOLDER", folder.to_str().unwrap());
+    fs::write(path("tapio.yaml"), format!("sinks:\n{sinks}")).unwrap();
+    path("tapio.yaml").to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_file_says_how_it_is_sent_and_a_flag_only_where_to() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/in", listener.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let file = configured(
+        folder.path(),
+        "  cluster: west\n  webhook:\n    url: http://127.0.0.1:1\n    secretFile: FOLDER/secret\n    \
+         connection: {bearerTokenFile: FOLDER/token}\n",
+    );
+    let count = insights(&replay(&[])).len();
+    let server = thread::spawn(move || take(&listener, count));
+    replay(&["--config", &file, "--webhook", &url]);
+    let key = hmac::Key::new(hmac::HMAC_SHA256, b"s3cret");
+    for (head, body) in server.join().unwrap() {
+        let signature = hmac::sign(&key, &body);
+        let hex = signature
+            .as_ref()
+            .iter()
+            .fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        assert!(head.contains(&format!("x-tapio-signature-256: sha256={hex}")), "{head}");
+        assert!(head.contains("authorization: bearer t0ken"), "{head}");
+        assert_eq!(serde_json::from_slice::<Value>(&body).unwrap()["cluster"], "west");
+    }
+}
+
+#[test]
+fn a_recording_is_not_sent_to_whom_only_the_file_names() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let url = silent.local_addr().unwrap();
+    let file = configured(folder.path(), &format!("  alertmanager: {{urls: ['http://{url}']}}\n"));
+    let out = replay(&["--config", &file]);
+    assert_eq!(silent.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    let told = String::from_utf8(out.stderr).unwrap();
+    assert!(
+        told.contains("nothing is sent to the alertmanager of the file"),
+        "{told}"
+    );
+}
+
+#[test]
+fn no_more_waits_than_the_file_allows() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let folder = tempfile::tempdir().unwrap();
+    let file = configured(folder.path(), "  webhook:\n    queue: {items: 2}\n");
+    let out = replay(&["--config", &file, "--webhook", &url]);
+    assert!(insights(&out).len() > 3);
+    let told = String::from_utf8(out.stderr).unwrap();
+    // Two wait, and one is under way.
+    assert!(
+        told.contains("webhook: 3 were not sent before the end of the run"),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_cannot_be_sent_is_told_with_its_key_before_anything_is_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let absent = "FOLDER/absent";
+    fs::write(folder.path().join("empty"), "").unwrap();
+    let webhook = |more: &str| format!("  webhook:\n    {more}\n");
+    for (sinks, says) in [
+        (
+            webhook(&format!("secretFile: {absent}")),
+            "sinks.webhook.secretFile: name a file that this user may read",
+        ),
+        (
+            webhook("secretFile: FOLDER/empty"),
+            "/empty is empty; put the secret in",
+        ),
+        (
+            webhook(&format!("connection: {{bearerTokenFile: {absent}}}")),
+            "sinks.webhook.connection.bearerTokenFile: name a file that this user may read",
+        ),
+        (
+            webhook(&format!("connection: {{caFile: {absent}}}")),
+            "sinks.webhook.connection: caFile: reading the certificate authorities in",
+        ),
+        (
+            webhook("secretfile: x"),
+            ":3:5: unknown key \"secretfile\"; did you mean \"secretFile\"?",
+        ),
+        (
+            "  webhok: {}\n".to_owned(),
+            ":2:3: unknown key \"webhok\"; did you mean \"webhook\"?",
+        ),
+        (
+            "  otlp: {url: nowhere}\n".to_owned(),
+            ":2:15: \"nowhere\" cannot be used: give a URL such as",
+        ),
+        (
+            "  otlp: {url: 'http://x', interval: 10ms}\n".to_owned(),
+            ":2:37: \"10ms\" cannot be used: give a time from 1s to 1h",
+        ),
+        (
+            webhook("queue: {items: 0}"),
+            ":3:20: 0 cannot be used: give a whole number from 1 to 1000000",
+        ),
+        (
+            webhook("queue: {bytes: 1}"),
+            ":3:20: \"1\" cannot be used: give a size from 64KiB to 1GiB",
+        ),
+        (
+            "  otlp: {logs: false}\n".to_owned(),
+            ": sinks.otlp.url: there is no address; give one here or with --otlp",
+        ),
+    ] {
+        let file = configured(folder.path(), &sinks);
+        let out = Command::new(env!("CARGO_BIN_EXE_tapio"))
+            .args(["sniff", "--config", &file, "--replay"])
+            .arg(incident())
+            .env("TAPIO_WEBHOOK", "http://127.0.0.1:1")
+            .output()
+            .unwrap();
+        let told = String::from_utf8(out.stderr).unwrap();
+        assert_eq!((out.status.code(), out.stdout.len()), (Some(1), 0), "{told}");
+        assert!(told.contains(says), "{sinks}\n  said: {told}  not: {says}");
+    }
 }
 
 #[test]

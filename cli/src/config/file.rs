@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::measure::{Size, Time};
 use super::scalar;
 use super::selector::Selector;
+use super::sinks::Sinks;
 use super::thresholds::Chosen;
 use crate::args::Profile;
 
@@ -39,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) limits: Limits,
     /// Metrics and health over HTTP.
     pub(crate) http: Http,
+    /// Where insights and metrics are sent to.
+    pub(crate) sinks: Sinks,
     /// Where it is kept how far OOM forecasts came true.
     pub(crate) calibration: Option<PathBuf>,
 }
@@ -48,13 +52,12 @@ pub(crate) struct Config {
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Intervals {
     /// Between two readings of the containers' cgroup files, from 100ms to 10s. Above 1s `memory-thrashing` says nothing.
-    #[serde(deserialize_with = "scalar::interval")]
-    pub(crate) cgroup: String,
+    pub(crate) cgroup: Time<100, 10_000>,
 }
 
 impl Default for Intervals {
     fn default() -> Self {
-        let cgroup = "1s".to_owned();
+        let cgroup = Time::seconds(1);
         Self { cgroup }
     }
 }
@@ -95,8 +98,7 @@ impl Default for Node {
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Eviction {
     /// `memory.available`: bytes, or a number with KiB, MiB or GiB.
-    #[serde(deserialize_with = "scalar::size")]
-    pub(crate) memory: String,
+    pub(crate) memory: Size<0, { 1 << 50 }>,
     /// `nodefs.available`: percent of the file system.
     #[serde(deserialize_with = "scalar::percent")]
     #[schemars(range(max = 100))]
@@ -111,7 +113,7 @@ impl Default for Eviction {
     fn default() -> Self {
         let kubelet = sniffers::node::Eviction::default();
         Self {
-            memory: format!("{}MiB", kubelet.memory >> 20),
+            memory: Size(usize::try_from(kubelet.memory).unwrap_or(usize::MAX)),
             disk_percent: kubelet.disk_percent,
             inodes_percent: kubelet.inodes_percent,
         }

@@ -2,6 +2,7 @@
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use hyper::Uri;
 use serde_json::{Value, json};
 
 use crate::args::Sniff;
@@ -30,7 +31,7 @@ impl Given {
 }
 
 /// Flags with the variables that stand for them and the keys that they overrule.
-const FLAGS: [(&str, &str, &str, &str); 9] = [
+const FLAGS: [(&str, &str, &str, &str); 12] = [
     ("profile", "--profile", "TAPIO_PROFILE", "profile"),
     ("probe", "--probe", "", "probes"),
     ("no_probe", "--no-probe", "", "probes"),
@@ -40,6 +41,14 @@ const FLAGS: [(&str, &str, &str, &str); 9] = [
     ("all_namespaces", "--all-namespaces", "", "filters.namespaces"),
     ("listen", "--listen", "TAPIO_LISTEN", "http.listen"),
     ("calibration", "--calibration", "TAPIO_CALIBRATION", "calibration"),
+    (
+        "alertmanager",
+        "--alertmanager",
+        "TAPIO_ALERTMANAGER",
+        "sinks.alertmanager.urls",
+    ),
+    ("webhook", "--webhook", "TAPIO_WEBHOOK", "sinks.webhook.url"),
+    ("otlp", "--otlp", "TAPIO_OTLP", "sinks.otlp.url"),
 ];
 
 /// What was given, and the default of the agent's listener.
@@ -71,6 +80,9 @@ fn value(sniff: &Sniff, id: &str) -> Value {
         "namespace" => json!([sniff.namespace]),
         "all_namespaces" => json!([]),
         "listen" => json!(sniff.listen.map(|listen| listen.to_string())),
+        "alertmanager" => json!(sniff.alertmanager.iter().map(Uri::to_string).collect::<Vec<_>>()),
+        "webhook" => json!(sniff.webhook.as_ref().map(Uri::to_string)),
+        "otlp" => json!(sniff.otlp.as_ref().map(Uri::to_string)),
         _ => json!(sniff.calibration),
     }
 }

@@ -3,6 +3,7 @@
 mod command;
 mod file;
 mod given;
+pub(crate) mod measure;
 mod read;
 mod reload;
 mod scalar;
@@ -27,6 +28,7 @@ pub(crate) use file::{Config, Filters};
 use given::Given;
 use read::Said;
 pub(crate) use reload::Reload;
+use sinks::Sinks;
 
 /// What a running process may take over from a changed file.
 const LIVE: [&str; 3] = ["filters", "thresholds", "limits.series"];
@@ -64,8 +66,13 @@ impl Loader {
 
     /// Reads the file and lays what was given over it.
     pub(crate) fn load(&self) -> Result<Settings> {
-        let said = self.file().map(|path| read::read(&path)).transpose()?;
-        self.settle(said.unwrap_or_default()).map_err(|why| anyhow!(why))
+        let file = self.file();
+        let said = file.as_deref().map(read::read).transpose()?;
+        let settings = self.settle(said.unwrap_or_default());
+        settings.map_err(|why| match file {
+            Some(path) => anyhow!("{}: {why}", path.display()),
+            None => anyhow!(why),
+        })
     }
 
     fn settle(&self, said: Said) -> Result<Settings, String> {
@@ -88,6 +95,14 @@ impl Loader {
         Settings::new(config, said.raw)
     }
 
+    /// The sinks that a recording or dump is sent to, and the names of the others: only where the command line sends it, as
+    /// the file of a node says who is told of what happens now.
+    pub(crate) fn sinks_of_the_past(&self, mut sinks: Sinks) -> (Sinks, Vec<&'static str>) {
+        let begins = |sink: &str| format!("sinks.{sink}.");
+        let others = sinks.keep(|sink| self.given.iter().any(|given| given.key.starts_with(&begins(sink))));
+        (sinks, others)
+    }
+
     fn gives(&self, key: &str) -> bool {
         self.given.iter().any(|given| given.key == key && !given.is_default())
     }
@@ -95,6 +110,7 @@ impl Loader {
 
 impl Settings {
     fn new(config: Config, said: Value) -> Result<Self, String> {
+        config.sinks.check()?;
         let filter = Arc::new(config.filters.filter()?);
         let thresholds = config.thresholds.thresholds();
         Ok(Self {
@@ -142,8 +158,11 @@ impl Settings {
             .symmetric_difference(&leaves(&newer.config))
             .map(|(key, _)| key.clone())
             .collect::<BTreeSet<_>>();
-        let is_live = |key: &String| LIVE.iter().any(|live| key.starts_with(live));
-        differs.into_iter().filter(|key| !is_live(key)).collect()
+        let is_live = |key: &str| LIVE.iter().any(|live| key.starts_with(live));
+        // A sink that is new tells of each of its keys; its own is enough.
+        let is_within = |key: &str| key.match_indices('.').any(|(end, _)| differs.contains(&key[..end]));
+        let rest = differs.iter().filter(|key| !is_live(key) && !is_within(key));
+        rest.cloned().collect()
     }
 }
 
@@ -173,19 +192,14 @@ impl Config {
         Ok(())
     }
 
-    /// How often cgroup files are read.
-    pub(crate) fn cgroup_interval(&self) -> Result<std::time::Duration> {
-        scalar::parse_interval(&self.intervals.cgroup).map_err(|why| anyhow!(why))
-    }
-
     /// The thresholds of the kubelet.
-    pub(crate) fn eviction(&self) -> Result<sniffers::node::Eviction> {
+    pub(crate) fn eviction(&self) -> sniffers::node::Eviction {
         let eviction = &self.node.eviction;
-        Ok(sniffers::node::Eviction {
-            memory: scalar::parse_size(&eviction.memory).map_err(|why| anyhow!(why))?,
+        sniffers::node::Eviction {
+            memory: eviction.memory.0 as u64,
             disk_percent: eviction.disk_percent,
             inodes_percent: eviction.inodes_percent,
-        })
+        }
     }
 }
 
@@ -219,11 +233,16 @@ fn is_in(tree: &Value, key: &str) -> bool {
     parts.try_fold(tree, |at, part| at.get(part)).is_some()
 }
 
+/// Sets a key; what is on the way to it and not there yet is made.
 fn put(tree: &mut Value, key: &str, value: Value) {
-    let at = key.split('.').try_fold(tree, |at, part| at.get_mut(part));
-    if let Some(at) = at {
-        *at = value;
+    let mut at = tree;
+    for part in key.split('.') {
+        if at.is_null() {
+            *at = Value::Object(serde_json::Map::new());
+        }
+        at = &mut at[part];
     }
+    *at = value;
 }
 
 #[cfg(test)]

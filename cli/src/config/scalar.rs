@@ -3,26 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
-use crate::{args, http, profile};
-
-/// The bounds of an interval.
-const INTERVAL: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(10);
+use crate::{http, profile};
 
 /// The names of all probes.
 static PROBES: LazyLock<Vec<&'static str>> = LazyLock::new(|| probes::all().iter().map(|probe| probe.name).collect());
 
-/// A text of which `check` says what is allowed.
-fn checked<'de, D: Deserializer<'de>, T>(from: D, check: fn(&str) -> Result<T, String>) -> Result<String, D::Error> {
-    let text = String::deserialize(from)?;
-    check(&text).map_err(|allowed| Error::custom(wrong(&text, &allowed)))?;
-    Ok(text)
-}
-
+/// A text, if there is one, of which `check` says what is allowed.
 fn checked_if_any<'de, D: Deserializer<'de>, T>(
     from: D,
     check: fn(&str) -> Result<T, String>,
@@ -34,30 +24,8 @@ fn checked_if_any<'de, D: Deserializer<'de>, T>(
     Ok(text)
 }
 
-fn wrong(text: &str, allowed: &str) -> String {
+pub(super) fn wrong(text: &str, allowed: &str) -> String {
     format!("{text:?} cannot be used: {allowed}")
-}
-
-/// A duration with its unit.
-pub(super) fn parse_interval(text: &str) -> Result<Duration, String> {
-    let length = args::duration(text)?;
-    let is_allowed = INTERVAL.contains(&length);
-    is_allowed
-        .then_some(length)
-        .ok_or_else(|| "give a time from 100ms to 10s".to_owned())
-}
-
-/// Bytes, or a number with a unit.
-pub(super) fn parse_size(text: &str) -> Result<u64, String> {
-    profile::bytes(text)
-}
-
-pub(super) fn interval<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    checked(from, parse_interval)
-}
-
-pub(super) fn size<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    checked(from, parse_size)
 }
 
 pub(super) fn ring_size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {

@@ -103,6 +103,29 @@ fn a_running_process_takes_over_filters_thresholds_and_series_and_names_the_rest
 }
 
 #[test]
+fn a_flag_overrules_the_address_of_a_sink_and_nothing_else() {
+    let line = ["tapio", "sniff", "--webhook", "http://b/x", "--otlp", "http://c:4318"];
+    let sinks = settings(&line, "sinks: {webhook: {url: 'http://a', secretFile: s}}")
+        .config
+        .sinks;
+    let webhook = sinks.webhook.expect("a webhook");
+    assert_eq!(webhook.url.expect("an address").to_string(), "http://b/x");
+    assert_eq!(webhook.secret_file, Some("s".into()));
+    assert_eq!(sinks.alertmanager, None);
+    let usual = sinks::Otlp::default();
+    let otlp = sinks.otlp.expect("a collector");
+    assert_eq!((otlp.interval, otlp.queue), (usual.interval, usual.queue));
+}
+
+#[test]
+fn a_sink_that_is_new_waits_for_a_restart_under_its_own_name() {
+    let line = ["tapio", "sniff"];
+    let mut running = settings(&line, "");
+    let newer = settings(&line, "sinks: {webhook: {url: 'http://a'}, cluster: west}");
+    assert_eq!(running.take_over(&newer), ["sinks.cluster", "sinks.webhook"]);
+}
+
+#[test]
 fn the_file_is_the_one_that_is_named_or_the_default_where_it_exists() {
     let folder = tempfile::tempdir().expect("a folder");
     let default = folder.path().join("tapio.yaml");

@@ -42,7 +42,7 @@ impl Client {
     pub(super) fn new(base: &Uri, connection: &Connection) -> Result<Self> {
         let mut http = HttpConnector::new();
         http.enforce_http(false);
-        http.set_connect_timeout(Some(connection.timeout));
+        http.set_connect_timeout(Some(connection.timeout.0));
         http.set_nodelay(true);
         let connector = HttpsConnectorBuilder::new()
             .with_tls_config(tls(base, connection.ca_file.as_deref())?)
@@ -58,7 +58,7 @@ impl Client {
             pool,
             base: base.to_string(),
             token: connection.bearer_token_file.clone(),
-            timeout: connection.timeout,
+            timeout: connection.timeout.0,
         })
     }
 
@@ -137,7 +137,7 @@ fn tls(base: &Uri, ca_file: Option<&Path>) -> Result<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let roots = match ca_file {
-        Some(path) => authorities(path)?,
+        Some(path) => authorities(path).context("caFile")?,
         None if base.scheme_str() == Some("https") => {
             let with = config
                 .with_native_roots()

@@ -45,11 +45,11 @@ impl<T> Queue<T> {
 
     /// Puts something in that weighs so many bytes.
     pub(super) fn push(&self, item: T, bytes: usize) {
-        if bytes > self.bounds.bytes {
+        if bytes > self.bounds.bytes.0 {
             return self.standing.dropped(Reason::TooLarge, 1);
         }
         let mut state = self.state();
-        while state.items.len() >= self.bounds.items || state.bytes + bytes > self.bounds.bytes {
+        while state.items.len() >= self.bounds.items || state.bytes + bytes > self.bounds.bytes.0 {
             let Some((_, oldest)) = state.items.pop_front() else {
                 break;
             };
@@ -108,9 +108,16 @@ impl<T> Queue<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::measure::Size;
 
     fn queue(items: usize, bytes: usize) -> Queue<u32> {
-        Queue::new(Bounds { items, bytes }, Arc::new(Standing::new("test")))
+        Queue::new(
+            Bounds {
+                items,
+                bytes: Size(bytes),
+            },
+            Arc::new(Standing::new("test")),
+        )
     }
 
     #[tokio::test]

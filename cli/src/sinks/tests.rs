@@ -10,6 +10,7 @@ use sniffers::clock;
 use super::testing::oom;
 use super::*;
 use crate::config::Settings;
+use crate::config::measure::Size;
 use crate::metrics::standing::Reason;
 use crate::scope::Scope;
 
@@ -18,9 +19,12 @@ fn engine() -> Engine {
 }
 
 fn alertmanagers_at(urls: &[&str]) -> config::Sinks {
-    let urls = urls.iter().map(|url| url.parse().unwrap()).collect();
+    let urls = urls.iter().map(|url| Url(url.parse().unwrap())).collect();
     config::Sinks {
-        alertmanager: Some(config::Alertmanager::at(urls)),
+        alertmanager: Some(config::Alertmanager {
+            urls,
+            ..config::Alertmanager::default()
+        }),
         ..config::Sinks::default()
     }
 }
@@ -89,11 +93,12 @@ fn a_sink_that_never_answers_costs_the_engine_nothing_and_is_accounted_for() {
     let url = format!("http://{}", silent.local_addr().unwrap());
     let mut config = alertmanagers_at(&[&url]);
     config.webhook = Some(config::Webhook {
+        url: Some(Url(url.parse().unwrap())),
         queue: config::Queue {
             items: 100,
-            bytes: 1 << 20,
+            bytes: Size(1 << 20),
         },
-        ..config::Webhook::at(url.parse().unwrap())
+        ..config::Webhook::default()
     });
     let sinks = Sinks::prepare(config).unwrap();
     let standings = sinks.standings();

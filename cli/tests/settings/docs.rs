@@ -42,7 +42,12 @@ fn rows(all: &Value, of: &Value, prefix: &str, text: &mut String) {
     }
 }
 
+/// What a field refers to, also where it may be left out.
 fn resolved<'a>(all: &'a Value, field: &'a Value) -> &'a Value {
+    let choices = field["anyOf"].as_array();
+    let field = choices
+        .and_then(|choices| choices.iter().find(|choice| choice["$ref"].is_string()))
+        .unwrap_or(field);
     let target = field["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/"));
     target.map_or(field, |name| &all["$defs"][name])
 }

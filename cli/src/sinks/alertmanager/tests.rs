@@ -8,6 +8,7 @@ use super::super::queue::Queue;
 use super::super::said::Speaker;
 use super::super::testing::{Scripted, oom};
 use super::*;
+use crate::config::measure::Size;
 use crate::config::sinks::Queue as Bounds;
 
 fn alertmanager() -> Alertmanager {
@@ -102,7 +103,7 @@ async fn open_alerts_are_repeated_each_minute_and_fit_into_requests() {
         let standing = Arc::new(Standing::new("alertmanager"));
         let bounds = Bounds {
             items: 1_000,
-            bytes: 1 << 20,
+            bytes: Size(1 << 20),
         };
         let queue = Arc::new(Queue::new(bounds, Arc::clone(&standing)));
         let way = Scripted::new([Answer::Taken(Bytes::new())]);

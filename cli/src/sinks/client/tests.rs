@@ -8,6 +8,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::super::testing::receiver;
 use super::*;
+use crate::config::measure::Time;
 
 fn parcel() -> Parcel {
     Parcel {
@@ -68,7 +69,7 @@ async fn a_status_says_whether_to_come_again_and_when() {
 async fn who_never_answers_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let connection = Connection {
-        timeout: Duration::from_millis(200),
+        timeout: Time(Duration::from_millis(200)),
         ..Connection::default()
     };
     let client = client(&format!("http://{}", listener.local_addr().unwrap()), &connection);

@@ -4,6 +4,7 @@ use tokio::time::advance;
 
 use super::super::testing::Scripted;
 use super::*;
+use crate::config::measure::Size;
 use crate::config::sinks::Queue as Bounds;
 
 /// Sends numbers as they are.
@@ -29,7 +30,10 @@ impl Courier for Plain {
 }
 
 fn queue(items: usize) -> Arc<Queue<u32>> {
-    let bounds = Bounds { items, bytes: 1 << 20 };
+    let bounds = Bounds {
+        items,
+        bytes: Size(1 << 20),
+    };
     Arc::new(Queue::new(bounds, Arc::new(Standing::new("test"))))
 }
 

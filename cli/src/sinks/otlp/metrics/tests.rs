@@ -7,6 +7,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 
 use super::super::resource;
 use super::*;
+use crate::config::measure::Size;
 use crate::config::sinks::Queue as Bounds;
 use crate::metrics::standing::Standing;
 
@@ -35,7 +36,7 @@ fn event(n: u32, at: Timestamp, signal: &'static str, body: Body) -> Event {
 async fn sent(events: &[Event]) -> Vec<ExportMetricsServiceRequest> {
     let bounds = Bounds {
         items: 100,
-        bytes: 64 << 20,
+        bytes: Size(64 << 20),
     };
     let queue = Arc::new(Queue::new(bounds, Arc::new(Standing::new("otlp/metrics"))));
     let mut feed = Feed::new(resource(None), Duration::from_secs(10), Arc::clone(&queue));
