@@ -334,6 +334,17 @@ fn the_example_is_a_good_file() {
 }
 
 #[test]
+fn the_configuration_that_the_chart_is_tested_with_is_a_good_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let values = fs::read_to_string(root("deploy/tests/values/everything.yaml")).unwrap();
+    let values: serde_json::Value = serde_saphyr::from_str(&values).unwrap();
+    let path = file(folder.path(), &values["config"].to_string());
+    let (code, text, said) = config(&["view", "--config", &path], &[]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(text.contains("secretFile: \"/etc/tapio-secrets/webhook/secret\"  # file\n"), "{text}");
+}
+
+#[test]
 fn the_schema_and_the_table_of_keys_are_current() {
     let (code, schema, _) = config(&["schema"], &[]);
     assert_eq!(code, Some(0));

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import unittest
 
-from rendering import FOLDER, Strict, manifests, objects, of_kind, profiles, render, run, skip_or_fail, yaml
+from rendering import FOLDER, Strict, manifests, objects, of_kind, profiles, render, run, skip_or_fail, values_file, yaml
 
 CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding", "Namespace"}
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -77,6 +77,17 @@ class Together(unittest.TestCase):
                 listens = next(one for one in container["args"] if one.startswith("--listen=:"))
                 self.assertEqual(listens, f"--listen=:{container['ports'][0]['containerPort']}")
 
+    def test_the_files_that_the_config_names_are_mounted_in_both_parts(self):
+        rendered = render("everything")
+        [config] = [one for one in of_kind(rendered, "ConfigMap") if "tapio.yaml" in one["data"]]
+        webhook = yaml.load(config["data"]["tapio.yaml"], Loader=Strict)["sinks"]["webhook"]
+        for name, template in pods(rendered).items():
+            [container] = template["spec"]["containers"]
+            volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
+            secrets = [mount for mount in container["volumeMounts"] if "secret" in volumes[mount["name"]]]
+            for path in [webhook["secretFile"], webhook["connection"]["bearerTokenFile"]]:
+                self.assertIn(os.path.dirname(path), [mount["mountPath"] for mount in secrets], name)
+
     def test_the_lease_that_is_asked_for_is_the_one_that_the_role_allows(self):
         for rendered in each():
             for role in of_kind(rendered, "Role"):
@@ -87,9 +98,11 @@ class Together(unittest.TestCase):
     def test_the_config_is_what_was_given(self):
         rendered = render("everything")
         [config] = [one for one in of_kind(rendered, "ConfigMap") if "tapio.yaml" in one["data"]]
-        expected = {"filters": {"excluded-namespaces": ["kube-system"]}, "large": 10_000_000}
-        self.assertEqual(yaml.load(config["data"]["tapio.yaml"], Loader=Strict), expected)
-        changed = render("everything", {"config": {"large": 1}})
+        given = yaml.load(config["data"]["tapio.yaml"], Loader=Strict)
+        with open(values_file("everything")) as file:
+            self.assertEqual(given, yaml.load(file, Loader=Strict)["config"])
+        self.assertIn("seriesPerMetric: 1000000\n", config["data"]["tapio.yaml"])
+        changed = render("everything", {"config": {"limits": {"seriesPerMetric": 1000}}})
         sums = [[pod["metadata"]["annotations"]["checksum/config"] for pod in pods(one).values()]
                 for one in [rendered, changed]]
         self.assertTrue(set(sums[0]).isdisjoint(sums[1]), "pods are not replaced when the configuration changes")

@@ -88,6 +88,8 @@ class Values(unittest.TestCase):
             (("agent", "calibration", "hostPath"), "var/lib"),
             (("cluster", "replicas"), 0),
             (("metrics", "port"), 80),
+            (("extraVolumes",), [{"name": "config"}]),
+            (("extraVolumeMounts",), [{"name": "a", "mountPath": "/etc/tapio/"}]),
             (("image", "tag"), "a b"),
             (("image", "digest"), "sha256:12"),
             (("logLevel",), "warn; x"),
