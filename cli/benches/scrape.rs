@@ -15,10 +15,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use correlator::{PodIdentity, Subject, Timestamp};
-use metrics::catalogue::{Bounds, Kind};
+use metrics::bounds::Bounds;
+use metrics::catalogue::Kind;
 use metrics::page::{Format, Page};
 use metrics::registry::Registry;
-use metrics::value::{LATENCY_BOUNDS, Latency, Value};
+use metrics::value::{Latency, Value};
 use prometheus_client::encoding::EncodeLabelSet;
 
 const PODS: usize = 500;
@@ -122,12 +123,12 @@ fn ours(metrics: usize, is_histogram: bool) -> impl FnMut() -> String {
             let owner = registry
                 .owner(&Subject::Container(Arc::new(identity)), now)
                 .expect("a container has series");
-            registry.value(family, owner, 0, now, || {
+            registry.value(family, owner, 0, now, |family| {
                 if !is_histogram {
                     return Value::Count(amount(pod, metric));
                 }
-                let mut latency = Latency::default();
-                for bound in LATENCY_BOUNDS {
+                let mut latency = Latency::new(family.edges().clone());
+                for bound in Bounds::Latency.usual() {
                     latency.observe(bound);
                 }
                 Value::Latency(Box::new(latency))
@@ -151,12 +152,12 @@ fn theirs(metrics: usize, is_histogram: bool) -> impl FnMut() -> String {
     for metric in 0..metrics {
         let name = format!("tapio_bench_{metric}");
         if is_histogram {
-            let options = HistogramOpts::new(name, "A metric.").buckets(LATENCY_BOUNDS.to_vec());
+            let options = HistogramOpts::new(name, "A metric.").buckets(Bounds::Latency.usual());
             let family = HistogramVec::new(options, &labels).expect("a good name");
             for pod in 0..PODS {
                 let values = names(pod).map(|(_, value)| value);
                 let histogram = family.with_label_values(&values);
-                for bound in LATENCY_BOUNDS {
+                for bound in Bounds::Latency.usual() {
                     histogram.observe(bound);
                 }
             }
@@ -205,10 +206,10 @@ fn clients(metrics: usize, is_histogram: bool) -> impl FnMut() -> String {
     for metric in 0..metrics {
         let name = format!("tapio_bench_{metric}");
         if is_histogram {
-            let family = Family::<Whose, Histogram>::new_with_constructor(|| Histogram::new(LATENCY_BOUNDS));
+            let family = Family::<Whose, Histogram>::new_with_constructor(|| Histogram::new(Bounds::Latency.usual()));
             for pod in 0..PODS {
                 let histogram = family.get_or_create(&whose(pod));
-                for bound in LATENCY_BOUNDS {
+                for bound in Bounds::Latency.usual() {
                     histogram.observe(bound);
                 }
             }

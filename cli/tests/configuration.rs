@@ -4,8 +4,7 @@
 
 mod cluster;
 mod scrape;
-#[path = "settings/docs.rs"]
-mod tables;
+mod settings;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,6 +13,7 @@ use std::process::Command;
 use cluster::{healthy, restart};
 use fixtures::apiserver::ApiServer;
 use scrape::Agent;
+use settings::{BAD, tables};
 
 /// Runs `tapio config` with these arguments; gives back its exit code, what it printed and what it said.
 fn config(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
@@ -99,114 +99,6 @@ fn what_is_viewed_can_be_saved_as_a_file_and_is_the_same_again() {
     assert_eq!(values(&again), values(&text));
     assert!(!again.contains("# default"), "{again}");
 }
-
-/// Files, and what is said of them behind their name.
-const BAD: &[(&str, &str)] = &[
-    (
-        "profil: minimal",
-        ":1:1: unknown key \"profil\"; did you mean \"profile\"?",
-    ),
-    (
-        "nonsense: 1",
-        ":1:1: unknown key \"nonsense\"; known here: profile, probes, ringSize, intervals",
-    ),
-    (
-        "profile: standart",
-        ":1:10: unknown value \"standart\"; did you mean \"standard\"?",
-    ),
-    ("profile: [minimal]", ":1:10: give one word here"),
-    (
-        "limits:\n  batchsize: 5",
-        ":2:3: unknown key \"batchsize\"; did you mean \"batchSize\"?",
-    ),
-    (
-        "limits:\n  batchSize: 0",
-        ":2:14: 0 cannot be used: give a whole number from 1 to 100000",
-    ),
-    (
-        "limits:\n  batchSize: lots",
-        ":2:14: give a whole number from 1 to 100000",
-    ),
-    (
-        "limits:\n  seriesPerPod: -1",
-        ":2:17: give a whole number from 10 to 100000",
-    ),
-    (
-        "intervals: {cgroup: 1h}",
-        ":1:21: \"1h\" cannot be used: give a time from 100ms to 10s",
-    ),
-    (
-        "intervals: {cgroup: 5}",
-        ":1:21: \"5\" cannot be used: give a positive time with its unit",
-    ),
-    (
-        "ringSize: 3MiB",
-        ":1:11: \"3MiB\" cannot be used: give a power of two from 64KiB to 1GiB",
-    ),
-    (
-        "http: {listen: nowhere}",
-        ":1:16: \"nowhere\" cannot be used: give an address and a port",
-    ),
-    (
-        "node: {eviction: {diskPercent: 101}}",
-        ":1:32: 101 cannot be used: give a whole number from 0 to 100",
-    ),
-    (
-        "node: {eviction: {memory: much}}",
-        ":1:27: \"much\" cannot be used: give bytes, or a number with KiB",
-    ),
-    (
-        "profile: custom\nprobes: {dsn: true}",
-        ":2:10: unknown key \"dsn\"; did you mean \"dns\"?",
-    ),
-    ("profile: custom\nprobes: {dns: maybe}", ":2:15: give true or false"),
-    (
-        "probes: {dns: true}",
-        ": probes: only the profile custom takes them; set profile: custom",
-    ),
-    (
-        "thresholds: {cpu-throtled: {}}",
-        ":1:14: unknown key \"cpu-throtled\"; did you mean \"cpu-throttled\"?",
-    ),
-    (
-        "thresholds:\n  cpu-throttled:\n    waitingRate: 1",
-        ":3:5: unknown key \"waitingRate\"; did you mean \"waitingRatio\"?",
-    ),
-    (
-        "thresholds: {io-stalled: {stalledRatio: 2}}",
-        ":1:41: 2 cannot be used: stalledRatio of io-stalled is a number from 0.001 to 1",
-    ),
-    (
-        "thresholds: {io-stalled: {stalledRatio: .nan}}",
-        ":1:41: NaN cannot be used",
-    ),
-    (
-        "thresholds: {io-stalled: {stalledRatio: [1]}}",
-        ": stalledRatio of io-stalled is a number from 0.001 to 1",
-    ),
-    (
-        "thresholds: {oom-killed: {x: 1}}",
-        ": oom-killed has no thresholds that can be chosen; these have: connect-slow",
-    ),
-    ("filters: {namespaces: shop}", ":1:23: give a list, such as [a, b]"),
-    (
-        "filters: {labelSelector: {matchExpressions: [{key: a, operator: Inn}]}}",
-        ":1:65: unknown value \"Inn\"; did you mean \"In\"?",
-    ),
-    (
-        "filters: {labelSelector: {matchExpressions: [{key: a, operator: In}]}}",
-        ": filters.labelSelector: In of the label \"a\" needs values",
-    ),
-    (
-        "profile: minimal\nprofile: minimal",
-        ":2:1: the key \"profile\" is here for the second time",
-    ),
-    (
-        "profile: minimal\n---\nprofile: minimal",
-        ": there is a second document here; one is allowed",
-    ),
-    ("profile: 'minimal", ":1:"),
-];
 
 #[test]
 fn what_is_wrong_is_said_with_its_place_and_what_is_meant_or_allowed() {
@@ -327,6 +219,22 @@ fn a_threshold_of_the_file_decides_what_is_said() {
 }
 
 #[test]
+fn no_histogram_has_more_bounds_than_are_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |count: usize| {
+        let bounds: Vec<String> = (1..=count).map(|bound| bound.to_string()).collect();
+        let path = file(folder.path(), &format!("buckets: {{latency: [{}]}}", bounds.join(", ")));
+        config(&["view", "--config", &path], &[])
+    };
+    assert_eq!(with(50).0, Some(0));
+    let (code, _, said) = with(51);
+    assert!(
+        code == Some(1) && said.contains("there are more than 50 bounds"),
+        "{said}"
+    );
+}
+
+#[test]
 fn the_example_is_a_good_file() {
     let (code, text, said) = config(&["view", "--config", root("docs/tapio.yaml").to_str().unwrap()], &[]);
     assert_eq!(code, Some(0), "{said}");
@@ -341,7 +249,10 @@ fn the_configuration_that_the_chart_is_tested_with_is_a_good_file() {
     let path = file(folder.path(), &values["config"].to_string());
     let (code, text, said) = config(&["view", "--config", &path], &[]);
     assert_eq!(code, Some(0), "{said}");
-    assert!(text.contains("secretFile: \"/etc/tapio-secrets/webhook/secret\"  # file\n"), "{text}");
+    assert!(
+        text.contains("secretFile: \"/etc/tapio-secrets/webhook/secret\"  # file\n"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -351,10 +262,7 @@ fn the_schema_and_the_table_of_keys_are_current() {
     current("docs/config.schema.json", &schema);
     let manual = fs::read_to_string(root("cli/src/config/manual.md")).unwrap();
     let how = "<!-- Generated from cli/src/config by `TAPIO_UPDATE_GOLDEN=1 cargo test -p tapio --test configuration`. -->\n\n";
-    let text = format!(
-        "{how}{manual}{}",
-        tables::tables(&serde_json::from_str(&schema).unwrap())
-    );
+    let text = format!("{how}{manual}{}", tables(&serde_json::from_str(&schema).unwrap()));
     current("docs/configuration.md", &text);
 }
 

@@ -2,14 +2,18 @@
 //! and that generated documents are current (`TAPIO_UPDATE_GOLDEN=1` rewrites them).
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[expect(dead_code, reason = "of the bounds only names and defaults are told")]
+#[path = "../src/metrics/bounds.rs"]
+mod bounds;
 #[path = "../src/metrics/catalogue.rs"]
 mod catalogue;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use catalogue::{Bounds, FED, Kind, OWN, SPANNED, Unit};
+use bounds::Bounds;
+use catalogue::{FED, Kind, OWN, SPANNED, Unit};
 
 const CRATES: [&str; 7] = [
     "correlator",
@@ -226,7 +230,7 @@ fn kind(kind: Kind) -> &'static str {
     match kind {
         Kind::Counter => "counter",
         Kind::Gauge => "gauge",
-        Kind::Histogram(Bounds::Latency | Bounds::Log2 { .. }) => "histogram",
+        Kind::Histogram(_) => "histogram",
         Kind::Info => "info",
     }
 }
@@ -294,6 +298,32 @@ fn table(text: &mut String, rows: BTreeMap<String, Row>) {
     }
 }
 
+/// Which key chooses the buckets of which metrics, and what they are unless chosen.
+fn buckets() -> String {
+    let mut text = String::from("\n## Buckets\n\n| key | metrics | bounds unless chosen, seconds |\n|---|---|---|\n");
+    for bounds in Bounds::CHOSEN {
+        let fed = FED
+            .iter()
+            .filter(|fed| fed.kind == Kind::Histogram(bounds))
+            .map(|fed| fed.metric);
+        let spans = SPANNED
+            .iter()
+            .filter(|_| bounds == Bounds::Latency)
+            .map(|span| span.latency);
+        let metrics: BTreeSet<String> = fed.chain(spans).map(|name| format!("`tapio_{name}`")).collect();
+        let metrics: Vec<String> = metrics.into_iter().collect();
+        let usual: Vec<String> = bounds.usual().iter().map(ToString::to_string).collect();
+        let row = format!(
+            "| `buckets.{}` | {} | {} |\n",
+            bounds.key().unwrap(),
+            metrics.join(", "),
+            usual.join(", ")
+        );
+        text.push_str(&row);
+    }
+    text
+}
+
 #[test]
 fn the_metrics_in_the_docs_are_current() {
     let mut text = String::from(
@@ -306,6 +336,7 @@ fn the_metrics_in_the_docs_are_current() {
         "\n## Insights and tapio itself\n\nThose of a source that is `live` are there in a live run only.\n\n",
     );
     table(&mut text, metrics_of_tapio());
+    text.push_str(&buckets());
     current("docs/metrics.md", &text);
 }
 

@@ -1,7 +1,8 @@
 //! What stdout looks like: the same in YAML as in JSON, wide, in ASCII, and coloured only when asked for.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::process::Command;
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -106,4 +107,51 @@ fn colour_is_there_when_asked_for_and_nowhere_else() {
     assert!(is_coloured(&[], &[("CLICOLOR_FORCE", "1")]));
     assert!(!is_coloured(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
     assert!(!is_coloured(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")]));
+}
+
+#[test]
+fn histograms_have_the_buckets_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tapio.yaml");
+    std::fs::write(&path, "buckets: {latency: [0.0005, 0.002, 1]}\n").unwrap();
+    let text = replayed(&["-o", "prometheus", "--config", path.to_str().unwrap()], &[]);
+    let usual = replayed(&["-o", "prometheus"], &[]);
+    let of = |text: &str| -> Vec<(String, u64)> {
+        let lines = text
+            .lines()
+            .filter(|line| line.starts_with("tapio_tcp_connect_latency_seconds_bucket{"));
+        let mut first = String::new();
+        let own = |line: &str| {
+            let (owner, rest) = line.split_once("le=\"")?;
+            if first.is_empty() {
+                owner.clone_into(&mut first);
+            }
+            let (bound, count) = rest.split_once("\"} ")?;
+            (owner == first).then(|| (bound.to_owned(), count.parse().unwrap()))
+        };
+        lines.filter_map(own).collect()
+    };
+    let (chosen, usual) = (of(&text), of(&usual));
+    let bounds: Vec<&str> = chosen.iter().map(|(bound, _)| bound.as_str()).collect();
+    assert_eq!(bounds, ["0.0005", "0.002", "1.0", "+Inf"]);
+    assert_eq!(usual.len(), 17);
+    for shared in ["0.0005", "1.0", "+Inf"] {
+        let count = |of: &[(String, u64)]| of.iter().find(|(bound, _)| bound == shared).unwrap().1;
+        assert_eq!(count(&chosen), count(&usual), "{shared}");
+    }
+    assert!(chosen.last().unwrap().1 > 0);
+    let promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut checker) = promtool else {
+        return fixtures::skipped(
+            "histograms_have_the_buckets_of_the_configuration",
+            "there is no promtool",
+        );
+    };
+    checker.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let out = checker.wait_with_output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
 }

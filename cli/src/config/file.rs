@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::buckets::Buckets;
 use super::measure::{Size, Time};
 use super::scalar;
 use super::selector::Selector;
@@ -39,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) node: Node,
     /// How much there may be.
     pub(crate) limits: Limits,
+    /// Upper bounds of histograms' buckets.
+    pub(crate) buckets: Buckets,
     /// Metrics and health over HTTP.
     pub(crate) http: Http,
     /// Where insights and metrics are sent to.

@@ -1,5 +1,6 @@
 //! The configuration of `tapio sniff` and `tapio agent`: flags before `TAPIO_*` before the file before defaults.
 
+mod buckets;
 mod command;
 mod file;
 mod given;
@@ -23,6 +24,7 @@ use serde_json::Value;
 
 use crate::args::{Profile, Sniff};
 use crate::filter::Filter;
+use crate::metrics::bounds::Buckets;
 pub(crate) use command::{schema, view};
 pub(crate) use file::{Config, Filters};
 use given::Given;
@@ -41,6 +43,7 @@ pub(crate) struct Settings {
     said: Value,
     pub(crate) filter: Arc<Filter>,
     pub(crate) thresholds: Thresholds,
+    pub(crate) buckets: Buckets,
 }
 
 /// Where the configuration comes from, so that it can be loaded again.
@@ -113,11 +116,13 @@ impl Settings {
         config.sinks.check()?;
         let filter = Arc::new(config.filters.filter()?);
         let thresholds = config.thresholds.thresholds();
+        let buckets = config.buckets.of_metrics();
         Ok(Self {
             config,
             said,
             filter,
             thresholds,
+            buckets,
         })
     }
 

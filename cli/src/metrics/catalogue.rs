@@ -1,6 +1,8 @@
 //! What is exported: every metric with its type, labels, source and meaning, and which signal feeds it. docs/metrics.md is
 //! made from these tables.
 
+use super::bounds::Bounds;
+
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -8,19 +10,10 @@ pub(crate) enum Kind {
     Counter,
     /// A value that stands at this moment.
     Gauge,
-    /// Durations in seconds, counted into buckets with these upper bounds.
+    /// Durations in seconds, counted into buckets.
     Histogram(Bounds),
     /// Constant 1; its labels say something. The name of its sample ends in `_info`.
     Info,
-}
-
-/// Upper bounds of buckets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Bounds {
-    /// 100 us to 10 s in steps of 1, 2.5 and 5: counted here, a duration at a time.
-    Latency,
-    /// Powers of two nanoseconds from `first` to `last`, each `step`-th of them: counted in the kernel.
-    Log2 { first: u8, last: u8, step: u8 },
 }
 
 /// What a value is multiplied with to be in base units.
@@ -123,37 +116,6 @@ const fn one_of(fed: Fed, fixed: &'static [(&'static str, &'static str)]) -> Fed
     Fed { fixed, ..fed }
 }
 
-/// 66 us to 17 s.
-const NETWORK: Bounds = Bounds::Log2 {
-    first: 16,
-    last: 34,
-    step: 1,
-};
-/// 1 us to 17 s.
-const WAITS: Bounds = Bounds::Log2 {
-    first: 10,
-    last: 34,
-    step: 1,
-};
-/// 1 us to 17 s in steps of four.
-const CALLS: Bounds = Bounds::Log2 {
-    first: 10,
-    last: 34,
-    step: 2,
-};
-/// 1 ms to 275 s.
-const LIVES: Bounds = Bounds::Log2 {
-    first: 20,
-    last: 38,
-    step: 1,
-};
-/// 8 ms to 17 s: what is faster is not counted.
-const SLOW: Bounds = Bounds::Log2 {
-    first: 23,
-    last: 34,
-    step: 1,
-};
-
 const CGROUP: &str = "cgroup";
 const NODE: &str = "node";
 const SCHED: &str = "ebpf/cpu_sched";
@@ -197,7 +159,7 @@ pub(crate) const FED: &[Fed] = &[
     seconds(CGROUP, "cpu.throttled", "cpu_throttled_seconds", "Time in which the CPU quota was used up."),
     counter(CGROUP, "cpu.periods", "cpu_periods", "Enforcement periods of the CPU quota."),
     counter(CGROUP, "cpu.throttled_periods", "cpu_throttled_periods", "Periods in which the CPU quota was used up."),
-    times(SCHED, "cpu.runqueue_wait", "cpu_runqueue_latency_seconds", WAITS, "Waits of runnable tasks for a CPU."),
+    times(SCHED, "cpu.runqueue_wait", "cpu_runqueue_latency_seconds", Bounds::RunQueue, "Waits of runnable tasks for a CPU."),
     counter(SCHED, "cpu.context_switches", "cpu_context_switches", "How often tasks got a CPU."),
     gauge(CGROUP, "pids.current", "processes", "Processes and threads."),
     gauge(CGROUP, "pids.max", "processes_limit", "The lowest limit on processes and threads that holds."),
@@ -224,8 +186,8 @@ pub(crate) const FED: &[Fed] = &[
     counter(PROCESS, "process.exit", "process_exits", "Processes ended."),
     counter(TCP, "tcp.bytes_sent", "tcp_bytes_sent", "Payload that the other side acknowledged, bytes."),
     counter(TCP, "tcp.bytes_received", "tcp_bytes_received", "Payload received in order, bytes."),
-    times(TCP, "tcp.rtt", "tcp_rtt_seconds", NETWORK, "Smoothed round-trip times of connections."),
-    times(TCP, "tcp.connection_duration", "tcp_connection_duration_seconds", LIVES, "Lives of connections, established to closed."),
+    times(TCP, "tcp.rtt", "tcp_rtt_seconds", Bounds::RoundTrip, "Smoothed round-trip times of connections."),
+    times(TCP, "tcp.connection_duration", "tcp_connection_duration_seconds", Bounds::ConnectionDuration, "Lives of connections, established to closed."),
     one_of(counter(TCP, "tcp.accepts", "tcp_connections", CONNECTIONS), &[("direction", "inbound"), ("outcome", "ok")]),
     counter(RETRANSMIT, "tcp.retransmits", "tcp_retransmits", "Segments sent again."),
     one_of(counter(RETRANSMIT, "tcp.resets_sent", "tcp_resets", RESETS), &[("direction", "sent")]),
@@ -249,10 +211,10 @@ pub(crate) const FED: &[Fed] = &[
     by(counter(SYSCALL, "syscall.calls", "syscalls", "System calls."), &["syscall"]),
     by(counter(SYSCALL, "syscall.errors", "syscall_errors", "System calls that failed."), &["syscall", "errno"]),
     by(counter(SYSCALL, "syscall.errno", "syscall_resource_errors", "Calls that failed for want of a resource or peer."), &["syscall", "errno"]),
-    by(times(SYSCALL, "syscall.latency", "syscall_latency_seconds", CALLS, "Time in the system calls that are timed."), &["syscall"]),
-    one_of(times(FILE, "file.slow_reads", "file_slow_seconds", SLOW, SLOW_FILES), &[("operation", "read")]),
-    one_of(times(FILE, "file.slow_writes", "file_slow_seconds", SLOW, SLOW_FILES), &[("operation", "write")]),
-    one_of(times(FILE, "file.slow_syncs", "file_slow_seconds", SLOW, SLOW_FILES), &[("operation", "sync")]),
+    by(times(SYSCALL, "syscall.latency", "syscall_latency_seconds", Bounds::Syscall, "Time in the system calls that are timed."), &["syscall"]),
+    one_of(times(FILE, "file.slow_reads", "file_slow_seconds", Bounds::SlowFile, SLOW_FILES), &[("operation", "read")]),
+    one_of(times(FILE, "file.slow_writes", "file_slow_seconds", Bounds::SlowFile, SLOW_FILES), &[("operation", "write")]),
+    one_of(times(FILE, "file.slow_syncs", "file_slow_seconds", Bounds::SlowFile, SLOW_FILES), &[("operation", "sync")]),
 ];
 
 /// What spans of containers feed.
@@ -311,7 +273,7 @@ pub(crate) const OWN: &[Own] = &[
     own("tapio_events", Kind::Counter, &["source", "signal"], "engine", "Events received."),
     own("tapio_events_dropped", Kind::Counter, &["source", "reason"], "all", "Events lost."),
     own("tapio_batches", Kind::Counter, &[], "engine", "Batches moved into the histories."),
-    own("tapio_batch_seconds", Kind::Histogram(Bounds::Latency), &[], "engine, live", "Time in which the events of 100 ms were dealt with."),
+    own("tapio_batch_seconds", Kind::Histogram(Bounds::Own), &[], "engine, live", "Time in which the events of 100 ms were dealt with."),
     own("tapio_sniffer_up", Kind::Gauge, &["sniffer"], "all", "1 while a source watches, 0 while it is blind."),
     own("tapio_breaker_state", Kind::Gauge, &["name"], "manager, live", "Breaker of a sniffer or sink: 0 closed, 1 half open, 2 open."),
     own("tapio_sink_sent", Kind::Counter, &["sink"], "sinks, live", "Insights and requests with metrics that a sink took."),

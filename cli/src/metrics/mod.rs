@@ -1,5 +1,6 @@
 //! Events and insights as metrics: what is shown at the end of `-o prometheus` and by each scrape of the agent.
 
+pub(crate) mod bounds;
 pub(crate) mod catalogue;
 mod forecasts;
 mod own;
@@ -18,8 +19,9 @@ use std::time::Duration;
 
 use correlator::{Body, Engine, Event, Fact, Insight, Status, Timestamp, World};
 
+use bounds::{Bounds, Buckets};
 use owner::OwnerId;
-use page::{Exposition, Format, Page};
+use page::{Exposition, Family, Format, Page};
 use plan::{Feeds, Plans};
 use registry::{Bound, ExtraId, FamilyId, Registry};
 pub(crate) use reloads::Reloads;
@@ -46,13 +48,24 @@ pub(crate) struct Metrics {
 }
 
 /// What is counted of tapio itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Tally {
     insights: BTreeMap<(&'static str, &'static str), u64>,
     /// By source and reason.
     lost: BTreeMap<(Arc<str>, Arc<str>), u64>,
     up: BTreeMap<Arc<str>, bool>,
     batches: Latency,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            insights: BTreeMap::new(),
+            lost: BTreeMap::new(),
+            up: BTreeMap::new(),
+            batches: Latency::new(Buckets::default().of(Bounds::Own)),
+        }
+    }
 }
 
 impl Metrics {
@@ -64,9 +77,11 @@ impl Metrics {
         }
     }
 
-    /// Shows what this lets through from now on, and no new series beyond so many of one metric and of one pod.
-    pub(crate) fn configure(&mut self, filter: &Arc<Filter>, [of_metric, of_pod]: [usize; 2]) {
+    /// Shows what this lets through from now on, and no new series beyond so many of one metric and of one pod; metrics of which
+    /// nothing was heard yet have these buckets.
+    pub(crate) fn configure(&mut self, filter: &Arc<Filter>, [of_metric, of_pod]: [usize; 2], buckets: &Buckets) {
         self.filter = Arc::clone(filter);
+        self.registry.buckets.clone_from(buckets);
         self.registry.bound(of_metric, of_pod);
     }
 
@@ -87,23 +102,24 @@ impl Metrics {
         let (family, extra) = (plan.family, plan.extra);
         match (&event.body, plan.feeds) {
             (Body::Gauge(now), Feeds::Gauge) => {
-                if let Some(Value::Gauge(gauge)) = of.value(family, extra, || Value::Gauge(0.0)) {
+                if let Some(Value::Gauge(gauge)) = of.value(family, extra, |_| Value::Gauge(0.0)) {
                     *gauge = *now;
                 }
             }
-            (Body::Count(rise), Feeds::Count) => of.add(family, extra, || Value::Count(0), *rise),
-            (Body::Count(rise), Feeds::Nanos) => of.add(family, extra, || Value::Nanos(0), *rise),
-            (Body::Fact(_), Feeds::Count) => of.add(family, extra, || Value::Count(0), 1),
+            (Body::Count(rise), Feeds::Count) => of.add(family, extra, |_| Value::Count(0), *rise),
+            (Body::Count(rise), Feeds::Nanos) => of.add(family, extra, |_| Value::Nanos(0), *rise),
+            (Body::Fact(_), Feeds::Count) => of.add(family, extra, |_| Value::Count(0), 1),
             (Body::Histogram(more), Feeds::Log2) => {
-                if let Some(Value::Log2(log2)) = of.value(family, extra, || Value::Log2(Box::default())) {
+                if let Some(Value::Log2(log2)) = of.value(family, extra, |_| Value::Log2(Box::default())) {
                     log2.add(&more.counts, more.sum_ns);
                 }
             }
             (Body::Span { took, outcome, .. }, Feeds::Span { latency }) => {
-                of.add(family, extra, || Value::Count(0), 1);
+                of.add(family, extra, |_| Value::Count(0), 1);
                 if outcome.is_answer()
-                    && let Some(Value::Latency(latency)) =
-                        of.value(latency, plan.bare, || Value::Latency(Box::default()))
+                    && let Some(Value::Latency(latency)) = of.value(latency, plan.bare, |family| {
+                        Value::Latency(Latency::new(family.edges().clone()).into())
+                    })
                 {
                     latency.observe(took.as_secs_f64());
                 }
@@ -168,11 +184,11 @@ struct Of<'a> {
 }
 
 impl Of<'_> {
-    fn value(&mut self, family: FamilyId, extra: ExtraId, new: fn() -> Value) -> Option<&mut Value> {
+    fn value(&mut self, family: FamilyId, extra: ExtraId, new: fn(&Family) -> Value) -> Option<&mut Value> {
         self.registry.value(family, self.owner, extra, self.at, new)
     }
 
-    fn add(&mut self, family: FamilyId, extra: ExtraId, new: fn() -> Value, rise: u64) {
+    fn add(&mut self, family: FamilyId, extra: ExtraId, new: fn(&Family) -> Value, rise: u64) {
         if let Some(Value::Count(count) | Value::Nanos(count)) = self.value(family, extra, new) {
             *count = count.saturating_add(rise);
         }

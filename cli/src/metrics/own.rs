@@ -23,7 +23,7 @@ impl Metrics {
             if samples.is_empty() {
                 continue;
             }
-            let family = Family::new(own.name, own.kind, own.help);
+            let family = Family::new(own.name, own.kind, own.help, &self.registry.buckets);
             page.head(&family);
             for (values, value) in samples {
                 let pairs = own.labels.iter().copied().zip(values.iter().map(String::as_str));

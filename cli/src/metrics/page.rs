@@ -1,10 +1,12 @@
 //! Writes metrics as text: the Prometheus exposition format 0.0.4, or `OpenMetrics` 1.0.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use correlator::Timestamp;
 
-use super::catalogue::{Bounds, Kind};
+use super::bounds::{Buckets, Edges};
+use super::catalogue::Kind;
 use super::value::{Cumulative, Value, labels_of};
 
 /// Longest label value, bytes.
@@ -45,34 +47,42 @@ pub(crate) struct Family {
     sample: String,
     kind: Kind,
     help: String,
+    edges: Arc<Edges>,
     /// `le="0.0001"} ` and so on, the infinite one last.
     bounds: Vec<String>,
 }
 
 impl Family {
     /// A metric of this name, which carries no `_total` or `_info`.
-    pub(crate) fn new(name: &str, kind: Kind, help: &str) -> Self {
+    pub(crate) fn new(name: &str, kind: Kind, help: &str, buckets: &Buckets) -> Self {
         let suffix = match kind {
             Kind::Counter => "_total",
             Kind::Gauge => "",
             Kind::Histogram(_) => "_bucket",
             Kind::Info => "_info",
         };
-        let bounds = match kind {
-            Kind::Histogram(bounds) => labels_of(bounds).into_iter().chain(["+Inf".to_owned()]).collect(),
-            Kind::Counter | Kind::Gauge | Kind::Info => Vec::new(),
+        let edges = match kind {
+            Kind::Histogram(bounds) => buckets.of(bounds),
+            Kind::Counter | Kind::Gauge | Kind::Info => Arc::default(),
         };
+        let bounds = labels_of(&edges).into_iter().chain(["+Inf".to_owned()]);
         Self {
             name: name.to_owned(),
             sample: format!("{name}{suffix}"),
             kind,
             help: help.replace('\\', r"\\").replace('\n', r"\n"),
-            bounds: bounds.iter().map(|bound| format!("le=\"{bound}\"}} ")).collect(),
+            edges,
+            bounds: bounds.map(|bound| format!("le=\"{bound}\"}} ")).collect(),
         }
     }
 
     pub(crate) fn kind(&self) -> Kind {
         self.kind
+    }
+
+    /// The bounds of its buckets; none unless it is a histogram.
+    pub(crate) fn edges(&self) -> &Arc<Edges> {
+        &self.edges
     }
 
     /// Without `_total` or `_info`.
@@ -111,14 +121,7 @@ impl Page {
         self.text
     }
 
-    fn buckets(
-        &mut self,
-        family: &Family,
-        bounds: Bounds,
-        owner: &str,
-        extra: &str,
-        histogram: &impl Cumulative,
-    ) -> u64 {
+    fn buckets(&mut self, family: &Family, owner: &str, extra: &str, histogram: &impl Cumulative) -> u64 {
         let mut labels = family.bounds.iter();
         let mut bucket = |bound: Option<&String>, count| {
             self.text.push_str(&family.sample);
@@ -133,7 +136,7 @@ impl Page {
             self.text.push_str(self.digits.format(count));
             self.text.push('\n');
         };
-        let total = histogram.below(bounds, |count| bucket(labels.next(), count));
+        let total = histogram.below(&family.edges, |count| bucket(labels.next(), count));
         bucket(labels.next(), total);
         total
     }
@@ -210,14 +213,13 @@ impl Exposition for Page {
     fn series(&mut self, family: &Family, owner: &str, extra: &str, value: &Value, _since: Option<Timestamp>) {
         match value {
             Value::Latency(latency) => {
-                let total = self.buckets(family, Bounds::Latency, owner, extra, &**latency);
+                let total = self.buckets(family, owner, extra, &**latency);
                 self.start(&family.name, "_sum", owner, extra);
                 self.float(latency.sum);
                 self.count_of(family, owner, extra, total);
             }
             Value::Log2(log2) => {
-                let Kind::Histogram(bounds) = family.kind else { return };
-                let total = self.buckets(family, bounds, owner, extra, &**log2);
+                let total = self.buckets(family, owner, extra, &**log2);
                 self.start(&family.name, "_sum", owner, extra);
                 self.nanos(log2.sum_ns);
                 self.count_of(family, owner, extra, total);
@@ -264,6 +266,7 @@ pub(crate) fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) ->
 
 #[cfg(test)]
 mod tests {
+    use super::super::bounds::Bounds;
     use super::super::value::Latency;
     use super::*;
 
@@ -285,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_counter_is_named_as_each_format_wants_it() {
-        let family = Family::new("x_seconds", Kind::Counter, "Why.");
+        let family = Family::new("x_seconds", Kind::Counter, "Why.", &Buckets::default());
         let text = written(Format::Text, &family, &Value::Nanos(1_500_000_000));
         assert_eq!(
             text,
@@ -300,7 +303,7 @@ mod tests {
 
     #[test]
     fn information_is_a_gauge_where_the_format_has_no_better_word() {
-        let family = Family::new("x", Kind::Info, "Why.");
+        let family = Family::new("x", Kind::Info, "Why.", &Buckets::default());
         assert!(written(Format::Text, &family, &Value::Count(1)).contains("# TYPE x_info gauge\nx_info{"));
         assert!(written(Format::OpenMetrics, &family, &Value::Count(1)).contains("# TYPE x info\nx_info{"));
     }
@@ -309,7 +312,13 @@ mod tests {
     fn numbers_are_exact_and_never_have_an_exponent() {
         let number = |value: &Value| {
             let mut page = Page::new(Format::Text, 0);
-            page.series(&Family::new("x", Kind::Gauge, ""), "", "", value, None);
+            page.series(
+                &Family::new("x", Kind::Gauge, "", &Buckets::default()),
+                "",
+                "",
+                value,
+                None,
+            );
             page.finish()
         };
         for (value, text) in [
@@ -328,10 +337,15 @@ mod tests {
 
     #[test]
     fn a_histogram_has_buckets_a_sum_and_a_count() {
-        let mut latency = Latency::default();
+        let mut latency = Latency::new(Buckets::default().of(Bounds::Latency));
         latency.observe(0.0002);
         latency.observe(60.0);
-        let family = Family::new("x_seconds", Kind::Histogram(Bounds::Latency), "Why.");
+        let family = Family::new(
+            "x_seconds",
+            Kind::Histogram(Bounds::Latency),
+            "Why.",
+            &Buckets::default(),
+        );
         let text = written(Format::Text, &family, &Value::Latency(latency.into()));
         let lines: Vec<&str> = text.lines().skip(2).collect();
         assert_eq!(lines[0], r#"x_seconds_bucket{pod="a",le="0.0001"} 0"#);

@@ -3,20 +3,14 @@
 use correlator::{Body, Event, Outcome};
 use rustc_hash::FxHashMap;
 
-use super::catalogue::{Bounds, FED, Fed, Kind, SPANNED, Spanned, Unit};
+use super::bounds::Bounds;
+use super::catalogue::{FED, Fed, Kind, SPANNED, Spanned, Unit};
 use super::registry::{Bound, ExtraId, FamilyId, Registry};
 
 /// Most signals that are told apart, labels included.
 const MAX_SIGNALS: usize = 8_192;
 /// Most signals whose events are counted apart, labels left out.
 const MAX_BASES: usize = 512;
-/// Bounds of a histogram that no table names: 1 us to 17 s.
-const USUAL: Bounds = Bounds::Log2 {
-    first: 10,
-    last: 34,
-    step: 1,
-};
-
 /// What the values of an event go into.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Feeds {
@@ -194,7 +188,7 @@ fn unknown(registry: &mut Registry, base: &str, body: &Body) -> Option<(FamilyId
     let (kind, feeds, suffix) = match body {
         Body::Gauge(_) => (Kind::Gauge, Feeds::Gauge, ""),
         Body::Count(_) => (Kind::Counter, Feeds::Count, ""),
-        Body::Histogram(_) => (Kind::Histogram(USUAL), Feeds::Log2, "_seconds"),
+        Body::Histogram(_) => (Kind::Histogram(Bounds::Unnamed), Feeds::Log2, "_seconds"),
         Body::Span { .. } | Body::Fact(_) => return None,
     };
     let name = format!("tapio_{}{suffix}", plain(base));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use correlator::{Subject, Timestamp, World};
 use rustc_hash::FxHashMap;
 
+use super::bounds::Buckets;
 use super::catalogue::Kind;
 use super::owner::{OTHERS, OwnerId, Owners};
 use super::page::{Exposition, Family, labels};
@@ -56,6 +57,8 @@ pub(crate) struct Registry {
     extra_ids: FxHashMap<String, ExtraId>,
     /// How many series each pod has.
     of_pod: FxHashMap<Arc<str>, u32>,
+    /// Of metrics that are new from now on.
+    pub(super) buckets: Buckets,
     max_of_metric: usize,
     max_of_pod: usize,
     dropped: BTreeMap<Bound, u64>,
@@ -100,6 +103,7 @@ impl Default for Registry {
             extras: vec![none],
             extra_ids: FxHashMap::default(),
             of_pod: FxHashMap::default(),
+            buckets: Buckets::default(),
             max_of_metric: MAX_OF_METRIC,
             max_of_pod: MAX_OF_POD,
             dropped: BTreeMap::new(),
@@ -128,7 +132,7 @@ impl Registry {
         let id = u32::try_from(self.families.len()).ok()?;
         self.by_name.insert(name.to_owned(), id);
         self.families.push(Series {
-            family: Family::new(name, kind, help),
+            family: Family::new(name, kind, help, &self.buckets),
             rows: Vec::new(),
             places: FxHashMap::default(),
             order: Vec::new(),
@@ -179,7 +183,7 @@ impl Registry {
         owner: OwnerId,
         extra: ExtraId,
         at: Timestamp,
-        new: impl FnOnce() -> Value,
+        new: impl FnOnce(&Family) -> Value,
     ) -> Option<&mut Value> {
         let place = self.families[family as usize].places.get(&(owner, extra)).copied();
         let place = match place {
@@ -196,7 +200,13 @@ impl Registry {
         *self.dropped.entry(bound).or_default() += 1;
     }
 
-    fn place(&mut self, family: FamilyId, owner: OwnerId, extra: ExtraId, new: impl FnOnce() -> Value) -> Option<u32> {
+    fn place(
+        &mut self,
+        family: FamilyId,
+        owner: OwnerId,
+        extra: ExtraId,
+        new: impl FnOnce(&Family) -> Value,
+    ) -> Option<u32> {
         let pod = &self.owners.get(owner).pod;
         let of_pod = self.of_pod.get(pod).copied().unwrap_or_default();
         let series = &mut self.families[family as usize];
@@ -222,7 +232,7 @@ impl Registry {
             owner: key.0,
             extra: key.1,
             at: Timestamp::default(),
-            value: new(),
+            value: new(&series.family),
         });
         series.places.insert(key, place);
         series.order.clear();

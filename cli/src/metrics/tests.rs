@@ -3,7 +3,7 @@
 use correlator::{Histogram, Outcome, PodIdentity, Signal, Subject};
 use fixtures::events;
 
-use super::catalogue::{Bounds, FED, Kind, OWN, SPANNED};
+use super::catalogue::{FED, Kind, OWN, SPANNED};
 use super::*;
 
 /// An engine and metrics that see the same.
@@ -156,6 +156,31 @@ fn signals_without_end_are_bounded_and_still_counted() {
     assert!(calls.len() <= registry::MAX_OF_POD + 1, "{}", calls.len());
     let all = r#"tapio_events_total{source="ebpf",signal="syscall.calls"} 20000"#;
     assert_eq!(run.sample("tapio_events_total"), [all]);
+}
+
+#[test]
+fn what_the_kernel_counted_is_merged_to_the_bounds_that_are_chosen() {
+    let mut run = Run::new();
+    let chosen = vec![(Bounds::RunQueue, vec![0.000_002_048, 0.001_048_576])];
+    run.metrics
+        .configure(&Arc::default(), [100, 100], &Buckets::new(chosen));
+    let mut counts = vec![0; 39];
+    (counts[10], counts[11], counts[19], counts[20], counts[38]) = (1, 2, 4, 8, 16);
+    let waits = Histogram { counts, sum_ns: 9 };
+    run.see(event("1", Signal::new("cpu.runqueue_wait"), Body::Histogram(waits)));
+    let lines = run.sample("tapio_cpu_runqueue_latency_seconds_");
+    let shown: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line.split_once("le=\""))
+        .map(|(_, rest)| rest)
+        .collect();
+    assert_eq!(shown, ["0.000002048\"} 1", "0.001048576\"} 7", "+Inf\"} 31"]);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.contains("_count{") && line.ends_with(" 31")),
+        "{lines:?}"
+    );
 }
 
 #[test]

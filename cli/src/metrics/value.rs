@@ -1,11 +1,8 @@
 //! The values of series: counts, durations, gauges and histograms.
 
-use super::catalogue::Bounds;
+use std::sync::Arc;
 
-/// Upper bounds of latency buckets, seconds: 100 us to 10 s.
-pub(crate) const LATENCY_BOUNDS: [f64; 16] = [
-    1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+use super::bounds::Edges;
 
 /// The value of a series.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +13,7 @@ pub(crate) enum Value {
     Nanos(u64),
     /// A gauge.
     Gauge(f64),
-    /// A histogram over [`LATENCY_BOUNDS`].
+    /// A histogram counted here.
     Latency(Box<Latency>),
     /// A histogram counted in the kernel.
     Log2(Box<Log2>),
@@ -51,20 +48,20 @@ pub(crate) struct Buckets {
 
 impl Value {
     /// The buckets of a histogram with these bounds.
-    pub(crate) fn buckets(&self, bounds: Bounds) -> Option<Buckets> {
+    pub(crate) fn buckets(&self, edges: &Edges) -> Option<Buckets> {
         let (mut counts, mut last) = (Vec::new(), 0);
         let mut see = |below: u64| {
             counts.push(below - last);
             last = below;
         };
         let (count, sum) = match self {
-            Self::Latency(latency) => (latency.below(bounds, &mut see), latency.sum),
-            Self::Log2(log2) => (log2.below(bounds, &mut see), log2.sum_ns as f64 / 1e9),
+            Self::Latency(latency) => (latency.below(edges, &mut see), latency.sum),
+            Self::Log2(log2) => (log2.below(edges, &mut see), log2.sum_ns as f64 / 1e9),
             Self::Count(_) | Self::Nanos(_) | Self::Gauge(_) => return None,
         };
         see(count);
         Some(Buckets {
-            bounds: numbers_of(bounds),
+            bounds: edges.seconds().to_vec(),
             counts,
             count,
             sum,
@@ -92,25 +89,36 @@ impl Log2 {
 }
 
 /// Latencies counted into buckets.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Latency {
+    edges: Arc<Edges>,
     /// How many were at most the bound and above the one before.
-    counts: [u64; LATENCY_BOUNDS.len()],
+    counts: Box<[u64]>,
     total: u64,
     pub(super) sum: f64,
 }
 
 impl Latency {
+    pub(crate) fn new(edges: Arc<Edges>) -> Self {
+        Self {
+            counts: vec![0; edges.seconds().len()].into(),
+            edges,
+            total: 0,
+            sum: 0.0,
+        }
+    }
+
     pub(crate) fn observe(&mut self, seconds: f64) {
-        if let Some(index) = LATENCY_BOUNDS.iter().position(|bound| seconds <= *bound) {
-            self.counts[index] += 1;
+        let index = self.edges.seconds().partition_point(|bound| *bound < seconds);
+        if let Some(count) = self.counts.get_mut(index) {
+            *count += 1;
         }
         self.total += 1;
         self.sum += seconds;
     }
 
     fn merge(&mut self, other: &Self) {
-        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
+        for (mine, theirs) in self.counts.iter_mut().zip(&other.counts) {
             *mine += theirs;
         }
         self.total += other.total;
@@ -120,13 +128,13 @@ impl Latency {
 
 /// A histogram as it is shown: how many values were at most each bound of its metric, and how many there are in all.
 pub(super) trait Cumulative {
-    fn below(&self, bounds: Bounds, see: impl FnMut(u64)) -> u64;
+    fn below(&self, edges: &Edges, see: impl FnMut(u64)) -> u64;
 }
 
 impl Cumulative for Latency {
-    fn below(&self, _: Bounds, mut see: impl FnMut(u64)) -> u64 {
+    fn below(&self, _: &Edges, mut see: impl FnMut(u64)) -> u64 {
         let mut below = 0;
-        for count in self.counts {
+        for count in &self.counts {
             below += count;
             see(below);
         }
@@ -135,36 +143,21 @@ impl Cumulative for Latency {
 }
 
 impl Cumulative for Log2 {
-    fn below(&self, bounds: Bounds, mut see: impl FnMut(u64)) -> u64 {
+    fn below(&self, edges: &Edges, mut see: impl FnMut(u64)) -> u64 {
         let (mut below, mut next) = (0, 0);
-        for power in powers(bounds) {
-            below += self.counts.iter().take(power).skip(next).sum::<u64>();
-            next = power;
+        for slots in edges.slots() {
+            below += self.counts.iter().take(*slots).skip(next).sum::<u64>();
+            next = *slots;
             see(below);
         }
         below + self.counts.iter().skip(next).sum::<u64>()
     }
 }
 
-fn powers(bounds: Bounds) -> impl Iterator<Item = usize> {
-    let (first, last, step) = match bounds {
-        Bounds::Log2 { first, last, step } => (first, last, step),
-        Bounds::Latency => (1, 0, 1),
-    };
-    (first.into()..=usize::from(last)).step_by(step.into())
-}
-
 /// The upper bounds, as label values. Whole numbers end in `.0`, as `OpenMetrics` wants them, in both formats: else the
 /// series would change with the format that is scraped.
-pub(super) fn labels_of(bounds: Bounds) -> Vec<String> {
-    numbers_of(bounds).into_iter().map(plain).collect()
-}
-
-fn numbers_of(bounds: Bounds) -> Vec<f64> {
-    match bounds {
-        Bounds::Latency => LATENCY_BOUNDS.to_vec(),
-        Bounds::Log2 { .. } => powers(bounds).map(|power| (1_u64 << power) as f64 / 1e9).collect(),
-    }
+pub(super) fn labels_of(edges: &Edges) -> Vec<String> {
+    edges.seconds().iter().copied().map(plain).collect()
 }
 
 /// Decimal, never with an exponent, and with at least one digit after the point.
@@ -175,17 +168,16 @@ fn plain(bound: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bounds::Bounds;
     use super::*;
 
-    const WAITS: Bounds = Bounds::Log2 {
-        first: 10,
-        last: 34,
-        step: 1,
-    };
+    fn usual(bounds: Bounds) -> Arc<Edges> {
+        super::super::bounds::Buckets::default().of(bounds)
+    }
 
-    fn below(histogram: &impl Cumulative, bounds: Bounds) -> (Vec<u64>, u64) {
+    fn below(histogram: &impl Cumulative, edges: &Edges) -> (Vec<u64>, u64) {
         let mut seen = Vec::new();
-        let total = histogram.below(bounds, |count| seen.push(count));
+        let total = histogram.below(edges, |count| seen.push(count));
         (seen, total)
     }
 
@@ -195,47 +187,42 @@ mod tests {
         let mut counts = vec![0; 64];
         (counts[3], counts[9], counts[10], counts[40]) = (1, 2, 4, 8);
         log2.add(&counts, 3_000_000_000);
-        let (seen, total) = below(&log2, WAITS);
+        let (seen, total) = below(&log2, &usual(Bounds::RunQueue));
         assert_eq!((seen[0], seen[1], seen[24], total), (3, 7, 7, 15));
-        let coarse = Bounds::Log2 {
-            first: 11,
-            last: 34,
-            step: 4,
-        };
-        let (seen, total) = below(&log2, coarse);
-        assert_eq!((seen.len(), seen[0], total), (6, 7, 15));
+        let coarse = Edges::new(vec![0.000_002_048, 0.000_032_768]);
+        assert_eq!(below(&log2, &coarse), (vec![7, 7], 15));
     }
 
     #[test]
     fn latencies_are_cumulative_and_those_beyond_the_last_bound_are_in_the_total() {
-        let mut latency = Latency::default();
+        let mut latency = Latency::new(usual(Bounds::Latency));
         for seconds in [0.000_05, 0.000_2, 0.000_2, 60.0] {
             latency.observe(seconds);
         }
-        let (seen, total) = below(&latency, Bounds::Latency);
+        let (seen, total) = below(&latency, &usual(Bounds::Latency));
         assert_eq!((seen[0], seen[1], seen[15], total), (1, 3, 3, 4));
         latency.merge(&latency.clone());
-        assert_eq!(below(&latency, Bounds::Latency).1, 8);
+        assert_eq!(below(&latency, &usual(Bounds::Latency)).1, 8);
     }
 
     #[test]
     fn buckets_hold_what_is_within_their_bound_alone_and_the_last_what_is_beyond_all() {
-        let mut latency = Latency::default();
+        let mut latency = Latency::new(usual(Bounds::Latency));
         for seconds in [0.000_05, 0.000_2, 0.000_2, 60.0] {
             latency.observe(seconds);
         }
-        let buckets = Value::Latency(latency.into()).buckets(Bounds::Latency).unwrap();
+        let buckets = Value::Latency(latency.into()).buckets(&usual(Bounds::Latency)).unwrap();
         assert_eq!((buckets.bounds.len(), buckets.counts.len()), (16, 17));
         assert_eq!((&buckets.counts[..3], buckets.counts[16]), (&[1, 2, 0][..], 1));
         assert_eq!((buckets.count, buckets.sum), (4, 60.00045));
-        assert_eq!(Value::Count(1).buckets(Bounds::Latency), None);
+        assert_eq!(Value::Count(1).buckets(&usual(Bounds::Latency)), None);
     }
 
     #[test]
     fn bounds_are_written_as_openmetrics_wants_them() {
-        let latency = labels_of(Bounds::Latency);
+        let latency = labels_of(&usual(Bounds::Latency));
         assert_eq!((latency[0].as_str(), latency[15].as_str()), ("0.0001", "10.0"));
-        let waits = labels_of(WAITS);
+        let waits = labels_of(&usual(Bounds::RunQueue));
         assert_eq!((waits[0].as_str(), waits.len()), ("0.000001024", 25));
         assert_eq!(waits[24], "17.179869184");
     }

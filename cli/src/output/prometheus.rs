@@ -18,7 +18,8 @@ pub(crate) struct Prometheus {
 
 impl Writer for Prometheus {
     fn configure(&mut self, settings: &Settings) {
-        self.metrics.configure(&settings.filter, settings.series_bounds());
+        self.metrics
+            .configure(&settings.filter, settings.series_bounds(), &settings.buckets);
     }
 
     fn event(&mut self, event: &Event) {

@@ -25,7 +25,7 @@ fn count(registry: &mut Registry, subject: &Subject, labels: &Pairs<'_>, second:
     let family = registry.family("calls", Kind::Counter, "Calls.").unwrap();
     let owner = registry.owner(subject, at(second)).unwrap();
     let extra = registry.extra(labels);
-    if let Some(Value::Count(count)) = registry.value(family, owner, extra, at(second), || Value::Count(0)) {
+    if let Some(Value::Count(count)) = registry.value(family, owner, extra, at(second), |_| Value::Count(0)) {
         *count += 1;
     }
 }
@@ -33,7 +33,7 @@ fn count(registry: &mut Registry, subject: &Subject, labels: &Pairs<'_>, second:
 fn measure(registry: &mut Registry, subject: &Subject, now: f64, second: u64) -> bool {
     let family = registry.family("bytes", Kind::Gauge, "Bytes.").unwrap();
     let owner = registry.owner(subject, at(second)).unwrap();
-    let value = registry.value(family, owner, NONE, at(second), || Value::Gauge(0.0));
+    let value = registry.value(family, owner, NONE, at(second), |_| Value::Gauge(0.0));
     value.is_some_and(|value| {
         *value = Value::Gauge(now);
         true
@@ -100,7 +100,7 @@ fn containers_without_end_are_bounded_and_counted() {
     assert_eq!(registry.dropped(Bound::Owners), 3);
     assert!(
         registry
-            .value(family, OTHERS, NONE, at(1), || Value::Count(0))
+            .value(family, OTHERS, NONE, at(1), |_| Value::Count(0))
             .is_some()
     );
 }

@@ -199,8 +199,10 @@ impl Exposition for Points {
                 start_time_unix_nano: 0,
                 ..point
             }),
-            (Some(Data::Histogram(histogram)), Kind::Histogram(bounds)) => {
-                let Some(buckets) = value.buckets(bounds) else { return };
+            (Some(Data::Histogram(histogram)), Kind::Histogram(_)) => {
+                let Some(buckets) = value.buckets(family.edges()) else {
+                    return;
+                };
                 histogram.data_points.push(HistogramDataPoint {
                     attributes,
                     start_time_unix_nano: start,
