@@ -14,6 +14,7 @@ use cluster::{healthy, restart};
 use fixtures::apiserver::ApiServer;
 use scrape::Agent;
 use settings::{BAD, tables};
+use tempfile::TempDir;
 
 /// Runs `tapio config` with these arguments; gives back its exit code, what it printed and what it said.
 fn config(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
@@ -137,24 +138,29 @@ fn what_is_no_configuration_at_all_is_refused_at_once() {
     assert_eq!(out.status.code(), Some(1), "nothing is started");
 }
 
+/// An agent beside this cluster, ready, with this file in a folder of its own.
+fn beside(api: &ApiServer, text: &str) -> (Agent, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = folder.path().join("kubeconfig");
+    fs::write(&kubeconfig, api.kubeconfig()).unwrap();
+    let (kubeconfig, path) = (kubeconfig.to_str().unwrap(), file(folder.path(), text));
+    let agent = Agent::start(&["--k8s-only", "--kubeconfig", kubeconfig, "--config", &path]);
+    agent.until("/readyz", |reply| reply.status == 200);
+    (agent, folder)
+}
+
+/// Has an agent read another file.
+fn change(agent: &Agent, folder: &TempDir, text: &str) {
+    file(folder.path(), text);
+    agent.hang_up();
+}
+
 #[test]
 fn sighup_changes_filters_keeps_the_old_ones_when_the_file_is_wrong_and_is_counted() {
     let api = ApiServer::start_tls().unwrap();
     api.apply(healthy("cart-0"));
     api.apply(healthy("web-0"));
-    let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    fs::write(&kubeconfig, api.kubeconfig()).unwrap();
-    let path = file(folder.path(), "filters: {excludedNamespaces: [shop]}\n");
-    let flags = [
-        "--k8s-only",
-        "--kubeconfig",
-        kubeconfig.to_str().unwrap(),
-        "--config",
-        &path,
-    ];
-    let agent = Agent::start(&flags);
-    agent.until("/readyz", |reply| reply.status == 200);
+    let (agent, folder) = beside(&api, "filters: {excludedNamespaces: [shop]}\n");
     restart(&api, healthy("cart-0"), 1, 137, "OOMKilled");
     agent.until("/metrics", |reply| reply.body.contains("tapio_pods 2"));
     let active = "tapio_insight_active{id=\"oom-killed\"";
@@ -162,8 +168,7 @@ fn sighup_changes_filters_keeps_the_old_ones_when_the_file_is_wrong_and_is_count
     assert!(!text.contains(active), "its namespace is left out: {text}");
     assert!(text.contains("tapio_config_last_reload_successful 1\n"), "{text}");
 
-    file(folder.path(), "filters: {excludedNamespace: []}\n");
-    agent.hang_up();
+    change(&agent, &folder, "filters: {excludedNamespace: []}\n");
     let said = agent.notice("config: not changed");
     assert!(
         said.contains(":1:11: unknown key \"excludedNamespace\"; did you mean"),
@@ -176,10 +181,17 @@ fn sighup_changes_filters_keeps_the_old_ones_when_the_file_is_wrong_and_is_count
     });
     assert!(text.body.contains("tapio_config_last_reload_successful 0\n") && !text.body.contains(active));
 
-    file(folder.path(), "profile: minimal\nfilters: {namespaces: [shop]}\n");
-    agent.hang_up();
+    change(
+        &agent,
+        &folder,
+        "profile: minimal\nfilters: {namespaces: [shop]}\nsinks: {webhook: {url: 'http://127.0.0.1:1'}}\n",
+    );
     agent.notice("config: read again");
-    assert!(agent.notice("needs a restart").ends_with("needs a restart: profile"));
+    assert!(
+        agent
+            .notice("needs a restart")
+            .ends_with("needs a restart: profile, sinks.webhook")
+    );
     let text = agent.until("/metrics", |reply| reply.body.contains(active)).body;
     assert!(
         text.contains("tapio_config_reloads_total{outcome=\"success\"} 1\n"),
@@ -192,27 +204,14 @@ fn sighup_changes_filters_keeps_the_old_ones_when_the_file_is_wrong_and_is_count
 #[test]
 fn a_threshold_of_the_file_decides_what_is_said() {
     let api = ApiServer::start_tls().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let kubeconfig = folder.path().join("kubeconfig");
-    fs::write(&kubeconfig, api.kubeconfig()).unwrap();
-    let path = file(folder.path(), "thresholds: {crash-loop: {criticalRestarts: 1000}}\n");
-    let flags = [
-        "--k8s-only",
-        "--kubeconfig",
-        kubeconfig.to_str().unwrap(),
-        "--config",
-        &path,
-    ];
-    let agent = Agent::start(&flags);
-    agent.until("/readyz", |reply| reply.status == 200);
+    let (agent, folder) = beside(&api, "thresholds: {crash-loop: {criticalRestarts: 1000}}\n");
     let mut pod = healthy("cart-0");
     for run in 1..=4 {
         pod = restart(&api, pod, run, 1, "Error");
     }
     let active = |severity: &str| format!("tapio_insight_active{{id=\"crash-loop\",severity=\"{severity}\"");
     agent.until("/metrics", |reply| reply.body.contains(&active("warning")));
-    file(folder.path(), "");
-    agent.hang_up();
+    change(&agent, &folder, "");
     agent.notice("config: read again");
     agent.until("/metrics", |reply| reply.body.contains(&active("critical")));
     assert_eq!(agent.stop().0, Some(0));
