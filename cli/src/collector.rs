@@ -23,7 +23,7 @@ impl Writer for Collector {
     fn configure(&mut self, settings: &Settings) {
         self.0
             .borrow_mut()
-            .configure(&settings.filter, settings.series_bounds(), &settings.buckets);
+            .configure(&settings.filter, settings.series_limits(), &settings.buckets);
     }
 
     fn insight(&mut self, insight: &Insight) -> io::Result<()> {

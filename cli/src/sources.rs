@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use caps::Capability;
@@ -10,7 +11,7 @@ use pidmap::{PidMap, Roots, WatchError, Watching};
 use probes::Probe;
 use sniffers::Sniffer;
 use sniffers::cgroup::CgroupSniffer;
-use sniffers::ebpf::{EbpfSniffer, SAMPLE_HZ};
+use sniffers::ebpf::EbpfSniffer;
 use sniffers::k8s::{self, KubeSniffer};
 use sniffers::node::NodeSniffer;
 use sniffers::recording::host_facts;
@@ -46,15 +47,17 @@ pub(crate) fn keep_up_to_date(pods: &Arc<PidMap>) -> Option<Watching> {
 /// thread may have been started.
 pub(crate) fn of(sniff: &Sniff, config: &Config) -> Result<Vec<Box<dyn Sniffer>>> {
     let mut sniffers: Vec<Box<dyn Sniffer>> = Vec::new();
+    let intervals = &config.intervals;
     let probes = profile::chosen(sniff.profile, &sniff.probe, &sniff.no_probe)?;
-    let mut ebpf = (!sniff.k8s_only).then(|| ebpf(sniff, probes));
+    let mut ebpf = (!sniff.k8s_only).then(|| ebpf(sniff, probes, intervals.memory_sample.0));
     give_up_privileges(sniff, ebpf.as_mut());
     if let Some(ebpf) = ebpf {
         sniffers.push(Box::new(ebpf));
-        sniffers.push(Box::new(CgroupSniffer::new(CGROUP.into(), config.intervals.cgroup.0)));
+        sniffers.push(Box::new(CgroupSniffer::new(CGROUP.into(), intervals.cgroup.0)));
         sniffers.push(Box::new(
             NodeSniffer::new(&node(sniff.node.as_deref()))
-                .of_kubelet(config.node.kubelet_root.clone(), config.eviction()),
+                .of_kubelet(config.node.kubelet_root.clone(), config.eviction())
+                .every(intervals.node.0, intervals.disk.0),
         ));
     }
     if !sniff.ebpf_only {
@@ -75,8 +78,8 @@ fn node(given: Option<&str>) -> String {
     given.map_or_else(|| host_facts(Path::new("/")).node.to_lowercase(), ToOwned::to_owned)
 }
 
-fn ebpf(sniff: &Sniff, probes: Vec<&'static Probe>) -> EbpfSniffer {
-    let sniffer = EbpfSniffer::new(SAMPLE_HZ).with_probes(probes);
+fn ebpf(sniff: &Sniff, probes: Vec<&'static Probe>, sample_every: Duration) -> EbpfSniffer {
+    let sniffer = EbpfSniffer::new(sample_every).with_probes(probes);
     let mut sniffer = match sniff.ring_size {
         Some(bytes) => sniffer.with_ring_len(bytes),
         None => sniffer,

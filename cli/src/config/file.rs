@@ -15,6 +15,7 @@ use super::selector::Selector;
 use super::sinks::Sinks;
 use super::thresholds::Chosen;
 use crate::args::Profile;
+use crate::metrics::registry;
 
 /// The configuration of `tapio sniff` and `tapio agent`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -54,14 +55,24 @@ pub(crate) struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Intervals {
-    /// Between two readings of the containers' cgroup files, from 100ms to 10s. Above 1s `memory-thrashing` says nothing.
-    pub(crate) cgroup: Time<100, 10_000>,
+    /// Between two readings of the containers' cgroup files, from 100ms to 5s. Above 1s `memory-thrashing` says nothing.
+    pub(crate) cgroup: Time<100, 5_000>,
+    /// Between two samples of the resident memory of processes (probe `memory_sample`), from 10ms to 10s.
+    pub(crate) memory_sample: Time<10, 10_000>,
+    /// Between two readings of the node's memory, from 100ms to 10s.
+    pub(crate) node: Time<100, 10_000>,
+    /// Between two readings of the node's disk, its connection tracking, volumes and open files, from 1s to 20s.
+    pub(crate) disk: Time<1_000, 20_000>,
 }
 
 impl Default for Intervals {
     fn default() -> Self {
-        let cgroup = Time::seconds(1);
-        Self { cgroup }
+        Self {
+            cgroup: Time::seconds(1),
+            memory_sample: Time(sniffers::ebpf::SAMPLE_EVERY),
+            node: Time(sniffers::node::MEMORY_EVERY),
+            disk: Time(sniffers::node::REST_EVERY),
+        }
     }
 }
 
@@ -139,14 +150,18 @@ pub(crate) struct Limits {
     #[serde(deserialize_with = "scalar::within::<_, 10, 100_000>")]
     #[schemars(range(min = 10, max = 100_000))]
     pub(crate) series_per_pod: usize,
+    /// The series of a container of which nothing was heard for so long leave, from 1m to 24h.
+    pub(crate) series_idle: Time<60_000, 86_400_000>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
+        let series = registry::Limits::default();
         Self {
             batch_size: 100,
-            series_per_metric: 10_000,
-            series_per_pod: 1_000,
+            series_per_metric: series.of_metric,
+            series_per_pod: series.of_pod,
+            series_idle: Time(series.idle),
         }
     }
 }

@@ -25,6 +25,7 @@ use serde_json::Value;
 use crate::args::{Profile, Sniff};
 use crate::filter::Filter;
 use crate::metrics::bounds::Buckets;
+use crate::metrics::registry;
 pub(crate) use command::{schema, view};
 pub(crate) use file::{Config, Filters};
 use given::Given;
@@ -126,10 +127,14 @@ impl Settings {
         })
     }
 
-    /// The most series of one metric, and of one pod.
-    pub(crate) fn series_bounds(&self) -> [usize; 2] {
+    /// How many series there may be, and for how long.
+    pub(crate) fn series_limits(&self) -> registry::Limits {
         let limits = &self.config.limits;
-        [limits.series_per_metric, limits.series_per_pod]
+        registry::Limits {
+            of_metric: limits.series_per_metric,
+            of_pod: limits.series_per_pod,
+            idle: limits.series_idle.0,
+        }
     }
 
     /// Makes the arguments of a run what the configuration says.
@@ -156,8 +161,10 @@ impl Settings {
         let before = leaves(&self.config);
         self.config.filters = newer.config.filters.clone();
         self.config.thresholds = newer.config.thresholds.clone();
-        self.config.limits.series_per_metric = newer.config.limits.series_per_metric;
-        self.config.limits.series_per_pod = newer.config.limits.series_per_pod;
+        self.config.limits = file::Limits {
+            batch_size: self.config.limits.batch_size,
+            ..newer.config.limits.clone()
+        };
         (self.filter, self.thresholds) = (Arc::clone(&newer.filter), newer.thresholds.clone());
         let differs = before
             .symmetric_difference(&leaves(&newer.config))

@@ -80,7 +80,7 @@ fn a_running_process_takes_over_filters_thresholds_and_series_and_names_the_rest
     let newer = settings(
         &line,
         "profile: standard\nintervals: {cgroup: 2s}\nfilters: {namespaces: [pay]}\n\
-         thresholds: {io-stalled: {stalledRatio: 0.3}}\nlimits: {seriesPerPod: 50, batchSize: 5}",
+         thresholds: {io-stalled: {stalledRatio: 0.3}}\nlimits: {seriesPerPod: 50, seriesIdle: 1h, batchSize: 5}",
     );
     let rest = running.take_over(&newer);
     assert_eq!(rest, ["intervals.cgroup", "limits.batchSize", "profile"]);
@@ -89,6 +89,7 @@ fn a_running_process_takes_over_filters_thresholds_and_series_and_names_the_rest
         (&running.filter, running.config.limits.series_per_pod),
         (&newer.filter, 50)
     );
+    assert_eq!(running.series_limits(), newer.series_limits());
     assert_eq!(
         (running.config.profile, running.config.limits.batch_size),
         (Profile::Minimal, 100)

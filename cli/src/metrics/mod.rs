@@ -3,6 +3,7 @@
 pub(crate) mod bounds;
 pub(crate) mod catalogue;
 mod forecasts;
+mod limits;
 mod own;
 mod owner;
 pub(crate) mod page;
@@ -23,7 +24,7 @@ use bounds::{Bounds, Buckets};
 use owner::OwnerId;
 use page::{Exposition, Family, Format, Page};
 use plan::{Feeds, Plans};
-use registry::{Bound, ExtraId, FamilyId, Registry};
+use registry::{Bound, ExtraId, FamilyId, Limits, Registry};
 pub(crate) use reloads::Reloads;
 use value::{Latency, Value};
 pub(crate) use vitals::Vitals;
@@ -77,12 +78,12 @@ impl Metrics {
         }
     }
 
-    /// Shows what this lets through from now on, and no new series beyond so many of one metric and of one pod; metrics of which
-    /// nothing was heard yet have these buckets.
-    pub(crate) fn configure(&mut self, filter: &Arc<Filter>, [of_metric, of_pod]: [usize; 2], buckets: &Buckets) {
+    /// Shows what this lets through from now on, and new series within these limits; metrics of which nothing was heard yet have
+    /// these buckets.
+    pub(crate) fn configure(&mut self, filter: &Arc<Filter>, limits: Limits, buckets: &Buckets) {
         self.filter = Arc::clone(filter);
         self.registry.buckets.clone_from(buckets);
-        self.registry.bound(of_metric, of_pod);
+        self.registry.limits = limits;
     }
 
     /// An event came in.

@@ -9,18 +9,14 @@ use rustc_hash::FxHashMap;
 
 use super::bounds::Buckets;
 use super::catalogue::Kind;
+pub(crate) use super::limits::Limits;
 use super::owner::{OTHERS, OwnerId, Owners};
 use super::page::{Exposition, Family, labels};
 use super::value::Value;
 
-/// Most series of one metric, and of one pod, unless the configuration says otherwise.
-pub(crate) const MAX_OF_METRIC: usize = 10_000;
-pub(crate) const MAX_OF_POD: usize = 1_000;
 /// Most metrics, and most sets of labels beside those of the owner.
 const MAX_METRICS: usize = 512;
 const MAX_EXTRAS: usize = 4_096;
-/// A container of which nothing was heard for so long has ended, and leaves.
-pub(crate) const IDLE: Duration = Duration::from_secs(300);
 /// A gauge that was not said again for so long says nothing of now.
 pub(crate) const STALE: Duration = Duration::from_secs(60);
 /// Who has no name by then is shown by its ids.
@@ -59,8 +55,7 @@ pub(crate) struct Registry {
     of_pod: FxHashMap<Arc<str>, u32>,
     /// Of metrics that are new from now on.
     pub(super) buckets: Buckets,
-    max_of_metric: usize,
-    max_of_pod: usize,
+    pub(super) limits: Limits,
     dropped: BTreeMap<Bound, u64>,
     expired: u64,
 }
@@ -104,8 +99,7 @@ impl Default for Registry {
             extra_ids: FxHashMap::default(),
             of_pod: FxHashMap::default(),
             buckets: Buckets::default(),
-            max_of_metric: MAX_OF_METRIC,
-            max_of_pod: MAX_OF_POD,
+            limits: Limits::default(),
             dropped: BTreeMap::new(),
             expired: 0,
         }
@@ -113,11 +107,6 @@ impl Default for Registry {
 }
 
 impl Registry {
-    /// Lets in so many series of one metric and of one pod.
-    pub(crate) fn bound(&mut self, of_metric: usize, of_pod: usize) {
-        (self.max_of_metric, self.max_of_pod) = (of_metric, of_pod);
-    }
-
     /// The metric of this name. `None` when there are too many, or one of this name is of another kind.
     pub(crate) fn family(&mut self, name: &str, kind: Kind, help: &str) -> Option<FamilyId> {
         let known = self.by_name.get(name).copied();
@@ -211,11 +200,11 @@ impl Registry {
         let of_pod = self.of_pod.get(pod).copied().unwrap_or_default();
         let series = &mut self.families[family as usize];
         let (mut key, mut bound) = ((owner, extra), None);
-        if owner != OTHERS && of_pod as usize >= self.max_of_pod {
+        if owner != OTHERS && of_pod as usize >= self.limits.of_pod {
             let whose = if extra == NONE { OTHERS } else { owner };
             (key, bound) = ((whose, self.extras[extra as usize].other), Some(Bound::Pod));
         }
-        if series.rows.len() >= self.max_of_metric && !series.places.contains_key(&key) {
+        if series.rows.len() >= self.limits.of_metric && !series.places.contains_key(&key) {
             (key, bound) = ((OTHERS, extra), Some(Bound::Metric));
         }
         if let Some(bound) = bound {
@@ -260,7 +249,7 @@ impl Registry {
 
     /// Lets go of what was not heard of for too long.
     pub(crate) fn expire(&mut self, now: Timestamp) {
-        let any = self.owners.expire(now.minus(IDLE));
+        let any = self.owners.expire(now.minus(self.limits.idle));
         let stale = now.minus(STALE);
         let (owners, mut expired) = (&self.owners, 0);
         for series in &mut self.families {

@@ -153,7 +153,7 @@ fn signals_without_end_are_bounded_and_still_counted() {
         .filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok())
         .sum();
     assert_eq!(total, 20_000);
-    assert!(calls.len() <= registry::MAX_OF_POD + 1, "{}", calls.len());
+    assert!(calls.len() <= limits::MAX_OF_POD + 1, "{}", calls.len());
     let all = r#"tapio_events_total{source="ebpf",signal="syscall.calls"} 20000"#;
     assert_eq!(run.sample("tapio_events_total"), [all]);
 }
@@ -163,7 +163,7 @@ fn what_the_kernel_counted_is_merged_to_the_bounds_that_are_chosen() {
     let mut run = Run::new();
     let chosen = vec![(Bounds::RunQueue, vec![0.000_002_048, 0.001_048_576])];
     run.metrics
-        .configure(&Arc::default(), [100, 100], &Buckets::new(chosen));
+        .configure(&Arc::default(), Limits::default(), &Buckets::new(chosen));
     let mut counts = vec![0; 39];
     (counts[10], counts[11], counts[19], counts[20], counts[38]) = (1, 2, 4, 8, 16);
     let waits = Histogram { counts, sum_ns: 9 };

@@ -19,7 +19,7 @@ pub(crate) struct Prometheus {
 impl Writer for Prometheus {
     fn configure(&mut self, settings: &Settings) {
         self.metrics
-            .configure(&settings.filter, settings.series_bounds(), &settings.buckets);
+            .configure(&settings.filter, settings.series_limits(), &settings.buckets);
     }
 
     fn event(&mut self, event: &Event) {

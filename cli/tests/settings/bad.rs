@@ -33,11 +33,19 @@ pub(crate) const BAD: &[(&str, &str)] = &[
     ),
     (
         "intervals: {cgroup: 1h}",
-        ":1:21: \"1h\" cannot be used: give a time from 100ms to 10s",
+        ":1:21: \"1h\" cannot be used: give a time from 100ms to 5s",
     ),
     (
         "intervals: {cgroup: 5}",
         ":1:21: \"5\" cannot be used: give a positive time with its unit",
+    ),
+    (
+        "intervals: {disk: 25s}",
+        ":1:19: \"25s\" cannot be used: give a time from 1s to 20s",
+    ),
+    (
+        "limits: {seriesIdle: 10s}",
+        ":1:22: \"10s\" cannot be used: give a time from 1m to 24h",
     ),
     (
         "ringSize: 3MiB",

@@ -6,7 +6,7 @@ mod watch;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::num::NonZeroU32;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use correlator::Gap;
@@ -15,16 +15,13 @@ use probes::{Kernel, LoadError, Loaded, Probe};
 use crate::clock;
 use crate::sniffer::{Context, SniffError, Sniffer};
 
-/// How often the memory of processes is sampled unless said otherwise, per second: often enough to see a container climb
-/// to its limit within a second, and no divisor of the usual timers.
-pub const SAMPLE_HZ: NonZeroU32 = match NonZeroU32::new(19) {
-    Some(hz) => hz,
-    None => NonZeroU32::MIN,
-};
+/// How often the memory of processes is sampled unless said otherwise: often enough to see a container climb to its limit
+/// within a second, and no divisor of the usual timers.
+pub const SAMPLE_EVERY: Duration = Duration::from_millis(53);
 
 /// The sniffer of the kernel. A probe that does not load is reported as a gap and the others go on.
 pub struct EbpfSniffer {
-    sample_hz: NonZeroU32,
+    sample_every: Duration,
     probes: Vec<&'static Probe>,
     ring_len: Option<u32>,
     /// What [`EbpfSniffer::load_now`] loaded.
@@ -34,11 +31,11 @@ pub struct EbpfSniffer {
 }
 
 impl EbpfSniffer {
-    /// A sniffer that samples the memory of processes `sample_hz` times a second; more than 100 is taken as 100.
+    /// A sniffer that samples the memory of processes so often; less than 10 ms is taken as 10 ms.
     #[must_use]
-    pub fn new(sample_hz: NonZeroU32) -> Self {
+    pub fn new(sample_every: Duration) -> Self {
         Self {
-            sample_hz,
+            sample_every,
             probes: probes::all().to_vec(),
             ring_len: None,
             loading: None,
@@ -121,8 +118,8 @@ impl Sniffer for EbpfSniffer {
         let stop = cx.stop.child_token();
         let _stop_when_dropped = stop.clone().drop_guard();
         let cx = Context { stop, ..cx.clone() };
-        let sample_hz = self.sample_hz;
-        let watching = tokio::task::spawn_blocking(move || watch::watch(&cx, loading.loaded, sample_hz));
+        let sample_every = self.sample_every;
+        let watching = tokio::task::spawn_blocking(move || watch::watch(&cx, loading.loaded, sample_every));
         watching.await.map_err(|error| broken(&error))
     }
 }

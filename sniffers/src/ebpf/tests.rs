@@ -69,7 +69,7 @@ async fn a_refused_connect_becomes_an_event_and_stop_ends_the_sniffer() {
     }
     let (cx, mut receiver) = context();
     let stop = cx.stop.clone();
-    let running = tokio::spawn(async move { EbpfSniffer::new(SAMPLE_HZ).run(&cx).await });
+    let running = tokio::spawn(async move { EbpfSniffer::new(SAMPLE_EVERY).run(&cx).await });
 
     let address = Ipv4Addr::LOCALHOST;
     let port = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port();
@@ -114,7 +114,7 @@ fn fault_16_a_probe_that_fails_leaves_the_others_at_work_and_says_so() {
     assert_eq!(loading.loaded.len(), 1);
 
     let (cx, mut receiver) = context();
-    EbpfSniffer::new(SAMPLE_HZ).tell(&cx, &loading);
+    EbpfSniffer::new(SAMPLE_EVERY).tell(&cx, &loading);
     let Body::Fact(Fact::Blind(gap)) = receiver.try_recv().unwrap().body else {
         panic!("no gap")
     };
@@ -143,7 +143,7 @@ fn a_probe_that_loads_after_all_closes_its_gap() {
         return;
     }
     let (cx, mut receiver) = context();
-    let mut sniffer = EbpfSniffer::new(SAMPLE_HZ);
+    let mut sniffer = EbpfSniffer::new(SAMPLE_EVERY);
     sniffer.blind.insert("memory");
     let loading = load(&[&probes::memory::PROBE], None).unwrap();
     sniffer.tell(&cx, &loading);

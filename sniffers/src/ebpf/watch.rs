@@ -1,6 +1,5 @@
 //! The loop that reads the probes, on a thread of its own: rings every 10 ms, memory a few times a second.
 
-use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use pidmap::Reader;
@@ -18,7 +17,6 @@ const DRAIN_EVERY: Duration = Duration::from_millis(10);
 const TELL_EVERY: Duration = Duration::from_secs(1);
 /// Records taken from one ring before the others have their turn; more than a full ring holds.
 const MOST_AT_ONCE: usize = 1 << 15;
-const MOST_HZ: u32 = 100;
 
 /// A time that comes round.
 struct Every {
@@ -52,13 +50,13 @@ struct Watched {
 }
 
 /// Reads until told to stop, then once more, and detaches.
-pub(super) fn watch(cx: &Context, loaded: Vec<Loaded>, sample_hz: NonZeroU32) {
+pub(super) fn watch(cx: &Context, loaded: Vec<Loaded>, sample_every: Duration) {
     let of = |loaded| Watched { loaded, blind: false };
     let mut probes: Vec<Watched> = loaded.into_iter().map(of).collect();
     let mut pods = Reader::new(cx.pods.clone());
     let mut anchor = Anchor::take();
     let start = Instant::now();
-    let mut sample = Every::new(Duration::from_secs(1) / sample_hz.get().min(MOST_HZ), start);
+    let mut sample = Every::new(sample_every.max(DRAIN_EVERY), start);
     let mut tell = Every::new(TELL_EVERY, start);
     while !cx.stop.is_cancelled() {
         std::thread::sleep(DRAIN_EVERY);

@@ -29,9 +29,10 @@ use gaps::Gaps;
 pub use eviction::Eviction;
 pub use examine::{Examined, examine};
 
-/// The node's memory is read so often; everything else at every tenth reading.
-const INTERVAL: Duration = Duration::from_secs(1);
-const SLOW: u64 = 10;
+/// The node's memory is read so often unless said otherwise.
+pub const MEMORY_EVERY: Duration = Duration::from_secs(1);
+/// So is everything else.
+pub const REST_EVERY: Duration = Duration::from_secs(10);
 
 /// Where things are on the machine.
 #[derive(Debug, Clone)]
@@ -41,10 +42,10 @@ struct Places {
     kubelet: PathBuf,
 }
 
-/// Reads the node's memory once a second, and every ten seconds its disk, its connection tracking, the volumes of pods and
-/// the open files of containers' processes.
+/// Reads the node's memory at an interval, and at a longer one its disk, its connection tracking, the volumes of pods and the
+/// open files of containers' processes.
 ///
-/// A reading takes one small file; every tenth takes the mount table, one `statfs` a volume, and three small reads for each
+/// A reading of the memory takes one small file; one of the rest takes the mount table, one `statfs` a volume, and three small reads for each
 /// process of a container (64 a container and 4096 in all at most).
 #[derive(Debug)]
 pub struct NodeSniffer {
@@ -52,6 +53,7 @@ pub struct NodeSniffer {
     places: Places,
     eviction: Eviction,
     interval: Duration,
+    rest: Duration,
 }
 
 impl NodeSniffer {
@@ -67,7 +69,8 @@ impl NodeSniffer {
                 kubelet: "/var/lib/kubelet".into(),
             },
             eviction: Eviction::default(),
-            interval: INTERVAL,
+            interval: MEMORY_EVERY,
+            rest: REST_EVERY,
         }
     }
 
@@ -78,6 +81,21 @@ impl NodeSniffer {
         self.eviction = eviction;
         self
     }
+
+    /// Reads the node's memory so often, and the rest with the reading that is nearest to every `rest`.
+    #[must_use]
+    pub fn every(mut self, memory: Duration, rest: Duration) -> Self {
+        (self.interval, self.rest) = (memory.max(Duration::from_millis(1)), rest);
+        self
+    }
+}
+
+/// How many readings of the memory there are to one of the rest.
+fn rounds(memory: Duration, rest: Duration) -> u64 {
+    let memory = memory.as_nanos().max(1);
+    u64::try_from((rest.as_nanos() + memory / 2) / memory)
+        .unwrap_or(u64::MAX)
+        .max(1)
 }
 
 #[async_trait]
@@ -98,6 +116,7 @@ impl Sniffer for NodeSniffer {
         let (mut slow, mut gaps) = (Slow::default(), Gaps::default());
         let mut ticks = tokio::time::interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let slow_rounds = rounds(self.interval, self.rest);
         for round in 0_u64.. {
             tokio::select! {
                 () = cx.stop.cancelled() => break,
@@ -107,7 +126,7 @@ impl Sniffer for NodeSniffer {
             if let Some(info) = MemInfo::read(&self.places.proc) {
                 memory(&info, self.eviction, &self.subject(), &mut said);
             }
-            if round.is_multiple_of(SLOW) {
+            if round.is_multiple_of(slow_rounds) {
                 let (node, places, eviction) = (self.subject(), self.places.clone(), self.eviction);
                 let pods = Arc::clone(&cx.pods);
                 let read = spawn_blocking(move || {
@@ -153,7 +172,7 @@ impl Said {
     }
 }
 
-/// What is read every tenth time, and what of it has to be remembered.
+/// What is read less often, and what of it has to be remembered.
 #[derive(Debug, Default)]
 struct Slow {
     descriptors: Descriptors,
@@ -237,6 +256,15 @@ mod tests {
         let mut sniffer = NodeSniffer::new("node-a");
         sniffer.places.proc = "/nonexistent".into();
         assert!(matches!(sniffer.run(&cx).await, Err(SniffError::Unavailable { .. })));
+    }
+
+    #[test]
+    fn the_rest_is_read_with_every_so_many_readings_of_the_memory() {
+        let millis = Duration::from_millis;
+        assert_eq!(rounds(MEMORY_EVERY, REST_EVERY), 10);
+        assert_eq!(rounds(millis(100), millis(1_000)), 10);
+        assert_eq!(rounds(millis(3_000), millis(10_000)), 3);
+        assert_eq!(rounds(millis(10_000), millis(1_000)), 1);
     }
 
     /// What a sniffer says of the node's memory.

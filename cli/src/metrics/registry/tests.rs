@@ -2,6 +2,7 @@
 
 use correlator::PodIdentity;
 
+use super::super::limits::{IDLE, MAX_OF_METRIC, MAX_OF_POD};
 use super::super::owner::MAX_OWNERS;
 use super::super::page::{Format, Page};
 use super::*;
@@ -103,6 +104,22 @@ fn containers_without_end_are_bounded_and_counted() {
             .value(family, OTHERS, NONE, at(1), |_| Value::Count(0))
             .is_some()
     );
+}
+
+#[test]
+fn a_container_stays_as_long_as_the_configuration_says() {
+    let mut registry = Registry::default();
+    registry.limits.idle = Duration::from_secs(60);
+    count(
+        &mut registry,
+        &container("old-0", "app", "1"),
+        &[("syscall", "read")],
+        100,
+    );
+    registry.expire(at(160));
+    assert_eq!(registry.len(), 1, "not yet");
+    registry.expire(at(161));
+    assert_eq!(registry.len(), 0);
 }
 
 #[test]
