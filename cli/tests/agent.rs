@@ -39,7 +39,7 @@ fn it_is_ready_when_all_is_listed_and_shows_what_it_found_in_both_formats() {
     assert_eq!(agent.until("/readyz", |reply| reply.status == 200).body, "ok\n");
 
     restart(&api, healthy("cart-0"), 1, 137, "OOMKilled");
-    let active = r#"tapio_insight_active{id="oom-killed",severity="warning",namespace="shop",pod="cart-0"} 1"#;
+    let active = r#"tapio_insight_active{id="oom-killed",severity="warning",namespace="shop",pod="cart-0""#;
     let text = agent.until("/metrics", |reply| {
         reply.body.contains("tapio_insight_active{id=\"oom-killed\"")
     });

@@ -190,6 +190,8 @@ pub mod signals {
     pub const MEMORY_ACTIVE_CACHE: Signal = Signal::new("memory.active_cache");
     /// Count: how often the limit was met and reclaim had to find room (`memory.events` `max`, `memory.failcnt`).
     pub const MEMORY_LIMIT_HITS: Signal = Signal::new("memory.limit_hits");
+    /// Count: page faults that had to wait for a device (`memory.stat` `pgmajfault`).
+    pub const MEMORY_MAJOR_FAULTS: Signal = Signal::new("memory.major_faults");
     /// Gauge, bytes: resident memory of the subject's processes, sampled in the kernel.
     pub const MEMORY_RSS: Signal = Signal::new("memory.rss");
     /// Count: OOM kills that the cgroup files counted.
@@ -249,6 +251,9 @@ pub mod signals {
     pub const NODE_CONNTRACK_MAX: Signal = Signal::new("node.conntrack_max");
     /// Span: a TCP connect, `SYN_SENT` to `ESTABLISHED` or to its failure.
     pub const TCP_CONNECT: Signal = Signal::new("tcp.connect");
+    /// Count, labelled with a domain: DNS queries that ended, by what they are about. Exported only: no history keeps it, as
+    /// there is no end to the domains.
+    pub const DNS_QUERIES_BY_DOMAIN: Signal = Signal::new("dns.queries_by_domain");
     /// Fact `Exec`.
     pub const PROCESS_EXEC: Signal = Signal::new("process.exec");
     /// Fact `Exit`.

@@ -11,6 +11,9 @@ use crate::node::NodeState;
 use crate::object::ObjectState;
 use crate::pod::PodState;
 
+/// What the reason of a loss begins with when a record, message or object could not be read, as it is not what it should be.
+pub const MALFORMED: &str = "malformed ";
+
 /// Something that was stated, rather than measured.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -48,7 +51,7 @@ pub enum Fact {
     Lost {
         /// Who lost them: `ebpf/tcp_connect`, `queue`.
         source: Arc<str>,
-        /// Why: `ring full`, `queue full`.
+        /// Why: `ring full`, `queue full`; begins with [`MALFORMED`] when they could not be read.
         reason: Arc<str>,
         /// How many since the last such fact.
         count: u64,

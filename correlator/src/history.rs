@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::event::{Body, Event, Outcome, Peer, Signal};
+use crate::event::{Body, Event, Outcome, Peer, Signal, signals};
 use crate::fact::Fact;
 use crate::series::{REACH, Series};
 use crate::sketch::{Sketch, Sketches};
@@ -104,6 +104,9 @@ impl History {
     }
 
     fn sample(&mut self, signal: Signal, at: Timestamp, value: f64) -> bool {
+        if is_exported_only(&signal) {
+            return true;
+        }
         let room = self.series.len() < MAX_SIGNALS || self.series.contains_key(&signal);
         room && self.series.entry(signal).or_default().add(at, value)
     }
@@ -202,6 +205,12 @@ impl Spans {
     }
 }
 
+/// Whether the values of a signal are for metrics alone.
+fn is_exported_only(signal: &Signal) -> bool {
+    let labels = signal.name().strip_prefix(signals::DNS_QUERIES_BY_DOMAIN.name());
+    labels.is_some_and(|labels| labels.starts_with(':'))
+}
+
 /// Keeps a queue in order of time although events come late, and drops the oldest beyond `most`.
 pub(crate) fn insert_in_time<T>(queue: &mut VecDeque<T>, item: T, time: impl Fn(&T) -> Timestamp, most: usize) {
     let at = time(&item);
@@ -218,7 +227,6 @@ pub(crate) fn insert_in_time<T>(queue: &mut VecDeque<T>, item: T, time: impl Fn(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::signals;
     use crate::fact::{DnsAnswer, Transport};
     use crate::identity::Subject;
 
@@ -300,6 +308,22 @@ mod tests {
         }
         let times: Vec<u64> = history.facts().map(|(at, _)| at.as_secs()).collect();
         assert_eq!((times.len(), times[0], times[1]), (MAX_FACTS, 0, 1_000 - 127));
+    }
+
+    #[test]
+    fn domains_without_end_take_no_room_from_other_signals() {
+        let mut history = History::default();
+        let count = |signal| Event {
+            signal,
+            body: Body::Count(1),
+            ..span(1, Outcome::Ok)
+        };
+        for number in 0..2 * MAX_SIGNALS {
+            let domain = format!("d{number}.com");
+            assert!(history.add(count(signals::DNS_QUERIES_BY_DOMAIN.labelled(&domain))));
+        }
+        assert!(history.add(count(signals::CPU_USAGE)));
+        assert_eq!(history.series.len(), 1);
     }
 
     #[test]

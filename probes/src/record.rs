@@ -73,16 +73,16 @@ pub(crate) trait Record: FromBytes + KnownLayout + Immutable {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub enum BadRecord {
     /// Shorter than a header, or not as long as its kind or its header says.
-    #[error("bad record: wrong length")]
+    #[error("malformed record: wrong length")]
     Length,
     /// Does not start as records do.
-    #[error("bad record: wrong magic")]
+    #[error("malformed record: wrong magic")]
     Magic,
     /// Of a kind that this probe does not send.
-    #[error("bad record: wrong kind")]
+    #[error("malformed record: wrong kind")]
     Kind,
     /// Of a version that this build does not read.
-    #[error("bad record: wrong version")]
+    #[error("malformed record: wrong version")]
     Version,
 }
 
@@ -187,6 +187,13 @@ pub(crate) mod tests {
 
     fn refusal(bytes: &[u8]) -> Option<BadRecord> {
         read::<Number>(bytes).err()
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_said_to_be_malformed() {
+        for bad in [BadRecord::Length, BadRecord::Magic, BadRecord::Kind, BadRecord::Version] {
+            assert!(bad.to_string().starts_with(correlator::fact::MALFORMED));
+        }
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub(crate) struct Fed {
     pub(crate) unit: Unit,
     /// Names for what follows the signal's name after colons.
     pub(crate) labels: &'static [&'static str],
+    /// Most values of the labels that one container has, where anybody outside may choose them.
+    #[allow(dead_code, reason = "docs/metrics.md says it in a sentence")]
+    pub(crate) most: Option<u32>,
     /// Labels that several signals of one metric differ in.
     pub(crate) fixed: &'static [(&'static str, &'static str)],
     /// Which sniffer sends it, and which probe.
@@ -65,6 +68,9 @@ pub(crate) struct Own {
     pub(crate) kind: Kind,
     pub(crate) help: &'static str,
     pub(crate) labels: &'static [&'static str],
+    /// Those that are written even when they are empty.
+    #[allow(dead_code, reason = "docs/metrics.md says it in a sentence")]
+    pub(crate) explicit: &'static [&'static str],
     /// What it is taken from.
     #[allow(dead_code, reason = "docs/metrics.md says it")]
     pub(crate) source: &'static str,
@@ -78,6 +84,7 @@ const fn fed(source: &'static str, signal: &'static str, metric: &'static str, k
         help,
         unit: Unit::Base,
         labels: &[],
+        most: None,
         fixed: &[],
         source,
     }
@@ -110,6 +117,13 @@ const fn times(
 
 const fn by(fed: Fed, labels: &'static [&'static str]) -> Fed {
     Fed { labels, ..fed }
+}
+
+const fn at_most(most: u32, fed: Fed) -> Fed {
+    Fed {
+        most: Some(most),
+        ..fed
+    }
 }
 
 const fn one_of(fed: Fed, fixed: &'static [(&'static str, &'static str)]) -> Fed {
@@ -147,6 +161,7 @@ pub(crate) const FED: &[Fed] = &[
     gauge(CGROUP, "memory.headroom", "memory_headroom_bytes", "The least that is left until a memory limit is met."),
     gauge(CGROUP, "memory.active_cache", "memory_active_cache_bytes", "File pages that were used of late."),
     counter(CGROUP, "memory.limit_hits", "memory_limit_hits", "How often the memory limit was met."),
+    counter(CGROUP, "memory.major_faults", "memory_major_page_faults", "Page faults that had to wait for a device."),
     gauge("ebpf/memory_sample", "memory.rss", "memory_rss_bytes", "Resident memory of the processes, sampled in the kernel."),
     counter("ebpf/memory", "memory.oom_kill", "memory_oom_kills", "OOM victims named by the kernel."),
     counter(CGROUP, "memory.oom_kills", "memory_cgroup_oom_kills", "OOM kills counted by the cgroup files."),
@@ -200,6 +215,7 @@ pub(crate) const FED: &[Fed] = &[
     gauge(FLOW, "net.active_flows", "active_flows", "Flows with a packet within the last nine seconds."),
     by(counter(DNS, "dns.queries", "dns_queries", "DNS queries sent, by type."), &["qtype"]),
     by(counter(DNS, "dns.responses", "dns_responses", "DNS replies received, by code."), &["rcode"]),
+    at_most(50, by(counter(DNS, "dns.queries_by_domain", "dns_queries_by_domain", "DNS queries that were answered or timed out, by registered domain or Service."), &["domain"])),
     counter(DNS, "dns.timeouts", "dns_timeouts", "DNS queries without a reply within five seconds."),
     counter(DNS, "dns.retries", "dns_retries", "DNS queries sent again before there was a reply."),
     one_of(counter(DNS, "dns.responses_late", "dns_odd_responses", ODD_REPLIES), &[("kind", "late")]),
@@ -251,7 +267,15 @@ const fn own(
         kind,
         help,
         labels,
+        explicit: &[],
         source,
+    }
+}
+
+const fn explicit(labels: &'static [&'static str], own: Own) -> Own {
+    Own {
+        explicit: labels,
+        ..own
     }
 }
 
@@ -259,7 +283,7 @@ const fn own(
 #[rustfmt::skip]
 pub(crate) const OWN: &[Own] = &[
     own("tapio_insights", Kind::Counter, &["id", "severity"], "insights", "Insights opened."),
-    own("tapio_insight_active", Kind::Gauge, &["id", "severity", "namespace", "pod"], "insights", "1 while an insight is open."),
+    explicit(&["namespace", "pod"], own("tapio_insight_active", Kind::Gauge, &["id", "severity", "namespace", "pod", "node", "kind", "name"], "insights", "1 while an insight is open; kind and name are of what is no pod.")),
     own("tapio_oom_probability", Kind::Gauge, &["namespace", "pod", "container", "node", "horizon"], "insights", "Probability of an OOM kill within the horizon, recalibrated."),
     own("tapio_oom_time_to_limit_seconds", Kind::Gauge, &["namespace", "pod", "container", "node"], "insights", "Likely time to the memory limit, given that it is met; only where that is worth saying."),
     own("tapio_prediction_resolved", Kind::Counter, &["horizon_group", "bin", "outcome"], "insights", "Forecasts of which it is known what came of them, by the lower bound of what was stated."),
@@ -272,6 +296,7 @@ pub(crate) const OWN: &[Own] = &[
     own("tapio_pods", Kind::Gauge, &[], "k8s", "Pods that the API server told of."),
     own("tapio_events", Kind::Counter, &["source", "signal"], "engine", "Events received."),
     own("tapio_events_dropped", Kind::Counter, &["source", "reason"], "all", "Events lost."),
+    own("tapio_events_malformed", Kind::Counter, &["source"], "all", "Of the events lost those that could not be read: records of probes, objects of the API server."),
     own("tapio_batches", Kind::Counter, &[], "engine", "Batches moved into the histories."),
     own("tapio_batch_seconds", Kind::Histogram(Bounds::Own), &[], "engine, live", "Time in which the events of 100 ms were dealt with."),
     own("tapio_sniffer_up", Kind::Gauge, &["sniffer"], "all", "1 while a source watches, 0 while it is blind."),

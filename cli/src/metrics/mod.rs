@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use correlator::fact::MALFORMED;
 use correlator::{Body, Engine, Event, Fact, Insight, Status, Timestamp, World};
 
 use bounds::{Bounds, Buckets};
@@ -33,6 +34,8 @@ use crate::filter::Filter;
 
 /// How often names are looked up, and what is idle let go of.
 const ROUND: Duration = Duration::from_secs(1);
+/// How often labels that nothing has any more are looked for.
+const SWEEP: Duration = Duration::from_secs(60);
 /// Different sources and reasons of losses that are told apart; constants of the code, but a recording may hold others.
 const MAX_LOSSES: usize = 256;
 
@@ -46,6 +49,7 @@ pub(crate) struct Metrics {
     /// What only a live run has.
     vitals: Option<Vitals>,
     round: Option<Timestamp>,
+    swept: Option<Timestamp>,
 }
 
 /// What is counted of tapio itself.
@@ -54,6 +58,8 @@ struct Tally {
     insights: BTreeMap<(&'static str, &'static str), u64>,
     /// By source and reason.
     lost: BTreeMap<(Arc<str>, Arc<str>), u64>,
+    /// Those of them that could not be read, by source.
+    malformed: BTreeMap<Arc<str>, u64>,
     up: BTreeMap<Arc<str>, bool>,
     batches: Latency,
 }
@@ -143,12 +149,15 @@ impl Metrics {
     /// Time moved on; this and the events before it took so long.
     pub(crate) fn tick(&mut self, engine: &Engine, now: Timestamp, took: Duration) {
         self.tally.batches.observe(took.as_secs_f64());
-        let is_due = self.round.is_none_or(|last| now < last || now.since(last) >= ROUND);
-        if is_due {
-            self.round = Some(now);
-            self.registry.name(engine.world());
-            if self.vitals.is_some() {
-                self.registry.expire(now);
+        if !is_due(&mut self.round, now, ROUND) {
+            return;
+        }
+        self.registry.name(engine.world());
+        if self.vitals.is_some() {
+            self.registry.expire(now);
+            let swept = is_due(&mut self.swept, now, SWEEP);
+            if swept && (self.registry.forget_labels() || self.plans.are_many()) {
+                self.plans.forget();
             }
         }
     }
@@ -168,6 +177,15 @@ impl Metrics {
             .write(to, now, |pod| filter.is_open() || pod_is_covered(filter, pod, world));
         self.write_own(to, engine);
     }
+}
+
+/// True once in so long.
+fn is_due(last: &mut Option<Timestamp>, now: Timestamp, period: Duration) -> bool {
+    let is_due = last.is_none_or(|last| now < last || now.since(last) >= period);
+    if is_due {
+        *last = Some(now);
+    }
+    is_due
 }
 
 /// Whether the series of a pod with this uid are shown.
@@ -200,6 +218,11 @@ impl Tally {
     fn sight(&mut self, fact: &Fact) {
         match fact {
             Fact::Lost { source, reason, count } => {
+                if reason.starts_with(MALFORMED) {
+                    let room = self.malformed.len() < MAX_LOSSES || self.malformed.contains_key(source);
+                    let source = if room { source.clone() } else { "~other".into() };
+                    *self.malformed.entry(source).or_default() += count;
+                }
                 let mut key = (source.clone(), reason.clone());
                 if self.lost.len() >= MAX_LOSSES && !self.lost.contains_key(&key) {
                     key = ("~other".into(), "~other".into());

@@ -1,11 +1,12 @@
 //! What tapio tells of its insights and of itself.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use correlator::{Engine, Insight, Stats, Subject};
 
 use super::catalogue::OWN;
-use super::page::{Exposition, Family, labels};
+use super::page::{Exposition, Family, all_labels};
 use super::registry::Bound;
 use super::value::Value;
 use super::vitals::{self, Vitals};
@@ -27,7 +28,8 @@ impl Metrics {
             page.head(&family);
             for (values, value) in samples {
                 let pairs = own.labels.iter().copied().zip(values.iter().map(String::as_str));
-                page.series(&family, &labels(pairs), "", &value, None);
+                let pairs = pairs.filter(|(name, value)| !value.is_empty() || own.explicit.contains(name));
+                page.series(&family, &all_labels(pairs), "", &value, None);
             }
         }
     }
@@ -42,6 +44,7 @@ impl Metrics {
             "tapio_pods" => single(Value::Gauge(stats.pods as f64)),
             "tapio_events" => self.events(),
             "tapio_events_dropped" => self.tally.dropped(stats),
+            "tapio_events_malformed" => self.tally.malformed(),
             "tapio_batches" => single(Value::Count(stats.batches)),
             "tapio_sniffer_up" => self.tally.up(),
             "tapio_series" => single(Value::Gauge(self.registry.len() as f64)),
@@ -82,6 +85,7 @@ impl Metrics {
         let bounds = [
             ("metric", Bound::Metric),
             ("pod", Bound::Pod),
+            ("label", Bound::Label),
             ("owners", Bound::Owners),
             ("names", Bound::Names),
         ];
@@ -111,6 +115,13 @@ impl Tally {
         let unsaid = ("engine", "insights beyond the bound of open ones", stats.unsaid);
         lost.chain([refused, unsaid])
             .map(|(source, reason, count)| row([source, reason], Value::Count(count)))
+            .collect()
+    }
+
+    fn malformed(&self) -> Samples {
+        let sources = self.malformed.iter();
+        sources
+            .map(|(source, count)| row([source.as_ref()], Value::Count(*count)))
             .collect()
     }
 
@@ -215,22 +226,66 @@ fn of_pid_map(name: &str, vitals: &Vitals) -> Samples {
 
 fn active(engine: &Engine, filter: &Filter) -> Samples {
     let named = |insight: &Insight| {
-        let (namespace, pod) = match &insight.subject {
-            Subject::Container(id) | Subject::Pod(id) => (id.namespace.clone(), id.pod.clone()),
-            _ => (None, None),
-        };
-        [
-            insight.id.to_owned(),
-            insight.severity.label().to_owned(),
-            namespace.as_deref().unwrap_or_default().to_owned(),
-            pod.as_deref().unwrap_or_default().to_owned(),
-        ]
+        let [namespace, pod, node, kind, name] = whose(&insight.subject);
+        let (id, severity) = (insight.id.to_owned(), insight.severity.label().to_owned());
+        [id, severity, namespace, pod, node, kind, name]
     };
     // Two containers of one pod are one series.
-    let once: BTreeSet<[String; 4]> = engine
+    let once: BTreeSet<[String; 7]> = engine
         .open()
         .filter(|open| filter.covers(open, engine.world()))
         .map(named)
         .collect();
     once.into_iter().map(|values| (values.into(), truth(true))).collect()
+}
+
+/// Namespace, pod, node, and the kind and name of what is no pod; empty where there is none.
+fn whose(subject: &Subject) -> [String; 5] {
+    let text = |value: &Option<Arc<str>>| value.as_deref().unwrap_or_default().to_owned();
+    let empty = String::new;
+    match subject {
+        Subject::Container(id) | Subject::Pod(id) => {
+            [text(&id.namespace), text(&id.pod), text(&id.node), empty(), empty()]
+        }
+        Subject::Node(node) => [empty(), empty(), node.to_string(), "Node".to_owned(), node.to_string()],
+        Subject::Object(object) => {
+            let (kind, name) = (object.kind.to_string(), object.name.to_string());
+            [object.namespace.to_string(), empty(), empty(), kind, name]
+        }
+        Subject::Process(_) | Subject::Cluster => [empty(), empty(), empty(), empty(), empty()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use correlator::PodIdentity;
+    use correlator::object::ObjectRef;
+
+    use super::*;
+
+    #[test]
+    fn an_open_insight_names_what_it_is_about() {
+        let pod = PodIdentity {
+            namespace: Some("shop".into()),
+            pod: Some("cart-0".into()),
+            node: Some("node-a".into()),
+            ..PodIdentity::default()
+        };
+        let claim = ObjectRef {
+            kind: "PersistentVolumeClaim".into(),
+            namespace: "shop".into(),
+            name: "carts".into(),
+        };
+        for (subject, expected) in [
+            (Subject::Pod(pod.into()), ["shop", "cart-0", "node-a", "", ""]),
+            (Subject::Node("node-a".into()), ["", "", "node-a", "Node", "node-a"]),
+            (
+                Subject::Object(claim.into()),
+                ["shop", "", "", "PersistentVolumeClaim", "carts"],
+            ),
+            (Subject::Cluster, [""; 5]),
+        ] {
+            assert_eq!(whose(&subject), expected);
+        }
+    }
 }

@@ -243,8 +243,13 @@ impl Exposition for Page {
 
 /// Labels as they stand between the braces: values are cut at 256 bytes and escaped, empty ones left out.
 pub(crate) fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
+    all_labels(pairs.into_iter().filter(|(_, value)| !value.is_empty()))
+}
+
+/// The same with those that are empty: a scraper that honours labels then puts none of its own there.
+pub(crate) fn all_labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> String {
     let mut text = String::new();
-    for (name, value) in pairs.into_iter().filter(|(_, value)| !value.is_empty()) {
+    for (name, value) in pairs {
         if !text.is_empty() {
             text.push(',');
         }
@@ -283,6 +288,7 @@ mod tests {
             labels([("a", "x\"y\\z\n\u{1b}["), ("b", "")]),
             "a=\"x\\\"y\\\\z\\n\u{fffd}[\""
         );
+        assert_eq!(all_labels([("a", "x"), ("b", "")]), r#"a="x",b="""#);
         assert_eq!(labels([("a", "ä".repeat(300).as_str())]).len(), 256 + 4);
     }
 

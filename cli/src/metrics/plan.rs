@@ -120,6 +120,16 @@ impl Plans {
         self.bases.len() - 1
     }
 
+    /// Makes all plans anew when they are needed: the numbers of labels changed.
+    pub(super) fn forget(&mut self) {
+        self.known.clear();
+    }
+
+    /// Whether there are so many that some may be of no use any more.
+    pub(super) fn are_many(&self) -> bool {
+        self.known.len() > MAX_SIGNALS / 2
+    }
+
     /// How many events came, by signal.
     pub(super) fn bases(&self) -> &[Base] {
         &self.bases
@@ -180,6 +190,9 @@ fn known(registry: &mut Registry, fed: &Fed, body: &Body) -> Option<(FamilyId, F
         }
     };
     let family = named(registry, &format!("tapio_{}", fed.metric), fed.kind, fed.help)?;
+    if let Some(most) = fed.most {
+        registry.bound_labels(family, most);
+    }
     Some((family, feeds))
 }
 

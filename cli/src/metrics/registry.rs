@@ -11,24 +11,29 @@ use super::bounds::Buckets;
 use super::catalogue::Kind;
 pub(crate) use super::limits::Limits;
 use super::owner::{OTHERS, OwnerId, Owners};
-use super::page::{Exposition, Family, labels};
+use super::page::{Exposition, Family};
 use super::value::Value;
+pub(crate) use extras::{ExtraId, Pairs};
+use extras::{Extras, NONE};
+use series::Series;
 
-/// Most metrics, and most sets of labels beside those of the owner.
+mod extras;
+mod series;
+
+/// Most metrics.
 const MAX_METRICS: usize = 512;
-const MAX_EXTRAS: usize = 4_096;
 /// A gauge that was not said again for so long says nothing of now.
 pub(crate) const STALE: Duration = Duration::from_secs(60);
 /// Who has no name by then is shown by its ids.
 pub(crate) const NAMELESS: Duration = Duration::from_secs(10);
 
-pub(crate) type FamilyId = u32;
-/// Labels beside those of the owner; zero for none.
-pub(crate) type ExtraId = u32;
-const NONE: ExtraId = 0;
+/// A series whose labels anybody outside may choose leaves when it was not heard of for so long: it may come again hours
+/// later, but its container must not gather such series for months.
+pub(crate) const FORGOTTEN: Duration = Duration::from_secs(3600);
 
-/// Label names and values.
-pub(crate) type Pairs<'a> = [(&'a str, &'a str)];
+pub(crate) type FamilyId = u32;
+/// Whose series it is, with which labels.
+type Key = (OwnerId, ExtraId);
 
 /// A bound that values came beyond.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +42,8 @@ pub(crate) enum Bound {
     Metric,
     /// The series of one pod.
     Pod,
+    /// The values of a label that one container has, where anybody outside may choose them.
+    Label,
     /// Those that have series.
     Owners,
     /// The metrics, or the different labels of all of them.
@@ -49,8 +56,7 @@ pub(crate) struct Registry {
     owners: Owners,
     families: Vec<Series>,
     by_name: BTreeMap<String, FamilyId>,
-    extras: Vec<Extra>,
-    extra_ids: FxHashMap<String, ExtraId>,
+    extras: Extras,
     /// How many series each pod has.
     of_pod: FxHashMap<Arc<str>, u32>,
     /// Of metrics that are new from now on.
@@ -60,43 +66,13 @@ pub(crate) struct Registry {
     expired: u64,
 }
 
-#[derive(Debug)]
-struct Extra {
-    text: String,
-    /// The same labels with `~other` for every value.
-    other: ExtraId,
-}
-
-/// A metric with its series.
-#[derive(Debug)]
-struct Series {
-    family: Family,
-    rows: Vec<Row>,
-    places: FxHashMap<(OwnerId, ExtraId), u32>,
-    /// The rows by labels; to be made anew when empty.
-    order: Vec<u32>,
-}
-
-#[derive(Debug)]
-struct Row {
-    owner: OwnerId,
-    extra: ExtraId,
-    at: Timestamp,
-    value: Value,
-}
-
 impl Default for Registry {
     fn default() -> Self {
-        let none = Extra {
-            text: String::new(),
-            other: NONE,
-        };
         Self {
             owners: Owners::default(),
             families: Vec::new(),
             by_name: BTreeMap::new(),
-            extras: vec![none],
-            extra_ids: FxHashMap::default(),
+            extras: Extras::default(),
             of_pod: FxHashMap::default(),
             buckets: Buckets::default(),
             limits: Limits::default(),
@@ -120,38 +96,22 @@ impl Registry {
         }
         let id = u32::try_from(self.families.len()).ok()?;
         self.by_name.insert(name.to_owned(), id);
-        self.families.push(Series {
-            family: Family::new(name, kind, help, &self.buckets),
-            rows: Vec::new(),
-            places: FxHashMap::default(),
-            order: Vec::new(),
-        });
+        let family = Family::new(name, kind, help, &self.buckets);
+        self.families.push(Series::new(family));
         Some(id)
+    }
+
+    /// Lets in no more than so many series of a metric and an owner: anybody outside may choose the labels.
+    pub(crate) fn bound_labels(&mut self, family: FamilyId, of_owner: u32) {
+        self.families[family as usize].max_of_owner = Some(of_owner);
     }
 
     /// Labels beside those of the owner. What comes when there are too many different ones gets `~other` for values.
     pub(crate) fn extra(&mut self, pairs: &Pairs<'_>) -> ExtraId {
-        if pairs.is_empty() {
-            return NONE;
-        }
-        let text = labels(pairs.iter().copied());
-        if let Some(known) = self.extra_ids.get(&text) {
-            return *known;
-        }
-        let others: Vec<(&str, &str)> = pairs.iter().map(|(name, _)| (*name, "~other")).collect();
-        let is_other = others == pairs;
-        let other = if is_other { NONE } else { self.extra(&others) };
-        if self.extras.len() >= MAX_EXTRAS && !is_other {
+        let (id, has_room) = self.extras.id(pairs);
+        if !has_room {
             self.drop_value(Bound::Names);
-            return other;
         }
-        let id = u32::try_from(self.extras.len()).unwrap_or(NONE);
-        let other = if is_other { id } else { other };
-        self.extras.push(Extra {
-            text: text.clone(),
-            other,
-        });
-        self.extra_ids.insert(text, id);
         id
     }
 
@@ -177,7 +137,7 @@ impl Registry {
         let place = self.families[family as usize].places.get(&(owner, extra)).copied();
         let place = match place {
             Some(place) => place,
-            None => self.place(family, owner, extra, new)?,
+            None => self.place(family, (owner, extra), at, new)?,
         };
         let row = &mut self.families[family as usize].rows[place as usize];
         row.at = row.at.max(at);
@@ -189,24 +149,9 @@ impl Registry {
         *self.dropped.entry(bound).or_default() += 1;
     }
 
-    fn place(
-        &mut self,
-        family: FamilyId,
-        owner: OwnerId,
-        extra: ExtraId,
-        new: impl FnOnce(&Family) -> Value,
-    ) -> Option<u32> {
-        let pod = &self.owners.get(owner).pod;
-        let of_pod = self.of_pod.get(pod).copied().unwrap_or_default();
+    fn place(&mut self, family: FamilyId, key: Key, at: Timestamp, new: impl FnOnce(&Family) -> Value) -> Option<u32> {
+        let (key, bound) = self.let_in(family, key);
         let series = &mut self.families[family as usize];
-        let (mut key, mut bound) = ((owner, extra), None);
-        if owner != OTHERS && of_pod as usize >= self.limits.of_pod {
-            let whose = if extra == NONE { OTHERS } else { owner };
-            (key, bound) = ((whose, self.extras[extra as usize].other), Some(Bound::Pod));
-        }
-        if series.rows.len() >= self.limits.of_metric && !series.places.contains_key(&key) {
-            (key, bound) = ((OTHERS, extra), Some(Bound::Metric));
-        }
         if let Some(bound) = bound {
             *self.dropped.entry(bound).or_default() += 1;
             if series.family.kind() == Kind::Gauge {
@@ -216,18 +161,29 @@ impl Registry {
                 return Some(*place);
             }
         }
-        let place = u32::try_from(series.rows.len()).ok()?;
-        series.rows.push(Row {
-            owner: key.0,
-            extra: key.1,
-            at: Timestamp::default(),
-            value: new(&series.family),
-        });
-        series.places.insert(key, place);
-        series.order.clear();
+        let value = new(&series.family);
+        let place = series.begin(key, at, value)?;
         let pod = self.owners.get(key.0).pod.clone();
         *self.of_pod.entry(pod).or_default() += 1;
         Some(place)
+    }
+
+    /// Under which owner and labels a new series is held, and the bound that makes these others than its own.
+    fn let_in(&self, family: FamilyId, (owner, extra): Key) -> (Key, Option<Bound>) {
+        let of_pod = self.of_pod.get(&self.owners.get(owner).pod).copied();
+        let (series, other) = (&self.families[family as usize], self.extras.other(extra));
+        let (mut key, mut bound) = ((owner, extra), None);
+        if owner != OTHERS && of_pod.unwrap_or_default() as usize >= self.limits.of_pod {
+            let whose = if extra == NONE { OTHERS } else { owner };
+            (key, bound) = ((whose, other), Some(Bound::Pod));
+        } else if owner != OTHERS && extra != other && series.is_full_for(owner) {
+            (key, bound) = ((owner, other), Some(Bound::Label));
+        }
+        if series.rows.len() >= self.limits.of_metric && !series.places.contains_key(&key) {
+            let extra = if series.max_of_owner.is_some() { other } else { extra };
+            (key, bound) = ((OTHERS, extra), Some(Bound::Metric));
+        }
+        (key, bound)
     }
 
     /// Names owners that have become known; the series of two that are the same become one.
@@ -250,13 +206,15 @@ impl Registry {
     /// Lets go of what was not heard of for too long.
     pub(crate) fn expire(&mut self, now: Timestamp) {
         let any = self.owners.expire(now.minus(self.limits.idle));
-        let stale = now.minus(STALE);
         let (owners, mut expired) = (&self.owners, 0);
         for series in &mut self.families {
-            let is_gauge = series.family.kind() == Kind::Gauge;
-            if any || is_gauge {
+            let oldest = match series.family.kind() {
+                Kind::Gauge => Some(now.minus(STALE)),
+                _ => series.max_of_owner.map(|_| now.minus(FORGOTTEN)),
+            };
+            if any || oldest.is_some() {
                 let before = series.rows.len();
-                series.keep(|row| !(owners.is_gone(row.owner) || is_gauge && row.at < stale));
+                series.keep(|row| !owners.is_gone(row.owner) && oldest.is_none_or(|oldest| row.at >= oldest));
                 expired += before - series.rows.len();
             }
         }
@@ -264,6 +222,19 @@ impl Registry {
         if expired > 0 || any {
             self.settle();
         }
+    }
+
+    /// Forgets the labels that no series has any more, when there are many. Then no id that was given holds.
+    pub(crate) fn forget_labels(&mut self) -> bool {
+        if !self.extras.are_many() {
+            return false;
+        }
+        let rows = || self.families.iter().flat_map(|series| &series.rows);
+        let ids = self.extras.keep(rows().map(|row| row.extra));
+        for series in &mut self.families {
+            series.relabel(&ids);
+        }
+        true
     }
 
     /// Counts anew, after series went.
@@ -298,9 +269,9 @@ impl Registry {
                 page.series(
                     &series.family,
                     &owner.labels,
-                    &extras[row.extra as usize].text,
+                    extras.text(row.extra),
                     &row.value,
-                    Some(owner.born),
+                    Some(series.since(row, owner.born)),
                 );
             }
         }
@@ -319,58 +290,6 @@ impl Registry {
     /// How many series left.
     pub(crate) fn expired(&self) -> u64 {
         self.expired
-    }
-}
-
-impl Series {
-    /// Gives the rows of some owners to others; of two rows with the same labels one is left.
-    fn hand_over(&mut self, taken: &BTreeMap<OwnerId, OwnerId>) {
-        let rows = std::mem::take(&mut self.rows);
-        self.places.clear();
-        for mut row in rows {
-            row.owner = taken.get(&row.owner).copied().unwrap_or(row.owner);
-            match self.places.get(&(row.owner, row.extra)) {
-                Some(place) => {
-                    let mine = &mut self.rows[*place as usize];
-                    mine.value.merge(&row.value, row.at > mine.at);
-                    mine.at = mine.at.max(row.at);
-                }
-                None => self.push(row),
-            }
-        }
-    }
-
-    fn keep(&mut self, is_kept: impl Fn(&Row) -> bool) {
-        if self.rows.iter().all(&is_kept) {
-            return;
-        }
-        let rows = std::mem::take(&mut self.rows);
-        self.places.clear();
-        self.order.clear();
-        for row in rows.into_iter().filter(is_kept) {
-            self.push(row);
-        }
-    }
-
-    fn push(&mut self, row: Row) {
-        let place = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        self.places.insert((row.owner, row.extra), place);
-        self.rows.push(row);
-    }
-
-    fn sort(&mut self, owners: &Owners, extras: &[Extra]) {
-        if self.order.len() == self.rows.len() {
-            return;
-        }
-        self.order = (0..).take(self.rows.len()).collect();
-        let rows = &self.rows;
-        self.order.sort_by_key(|place| {
-            let row = &rows[*place as usize];
-            (
-                owners.get(row.owner).labels.as_str(),
-                extras[row.extra as usize].text.as_str(),
-            )
-        });
     }
 }
 

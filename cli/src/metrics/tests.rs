@@ -184,6 +184,47 @@ fn what_the_kernel_counted_is_merged_to_the_bounds_that_are_chosen() {
 }
 
 #[test]
+fn domains_come_and_go_for_months_and_other_signals_keep_their_labels() {
+    let mut run = Run::new();
+    run.metrics = Metrics::live(vitals());
+    let (mut second, domains) = (10, correlator::signals::DNS_QUERIES_BY_DOMAIN);
+    let asks = |run: &mut Run, second: u64, signal| {
+        let mut asked = event("1", signal, Body::Count(1));
+        asked.at = Timestamp::from_secs(second);
+        run.metrics.event(&asked);
+        run.metrics.tick(&run.engine, asked.at, Duration::ZERO);
+    };
+    for number in 0..10_000 {
+        asks(&mut run, second, domains.labelled(&format!("d{number}.com")));
+        second += 100;
+    }
+    asks(&mut run, second, Signal::new("syscall.calls:read"));
+    assert_eq!(
+        run.sample("tapio_syscalls_total"),
+        [r#"tapio_syscalls_total{pod="uid-web-0",container="1",syscall="read"} 1"#]
+    );
+    let asked = run.sample("tapio_dns_queries_by_domain_total");
+    assert!(asked.len() < 50 && asked[0].contains(r#"domain="d99"#), "{asked:?}");
+    assert_eq!(
+        run.sample("tapio_series_dropped_total{bound=\"names\"}"),
+        [r#"tapio_series_dropped_total{bound="names"} 0"#]
+    );
+}
+
+#[test]
+fn what_could_not_be_read_is_counted_by_source_beside_all_that_was_lost() {
+    let mut run = Run::new();
+    for reason in ["malformed record: wrong length", "ring full"] {
+        run.see(events::lost(Timestamp::from_secs(1), "ebpf/dns", reason, 2));
+    }
+    assert_eq!(
+        run.sample("tapio_events_malformed_total"),
+        [r#"tapio_events_malformed_total{source="ebpf/dns"} 2"#]
+    );
+    assert_eq!(run.sample("tapio_events_dropped_total{source=\"ebpf/dns\"").len(), 2);
+}
+
+#[test]
 fn the_catalogue_names_metrics_as_the_field_does() {
     let fed = FED.iter().map(|fed| (format!("tapio_{}", fed.metric), fed.kind));
     let own = OWN.iter().map(|own| (own.name.to_owned(), own.kind));
@@ -209,9 +250,8 @@ fn the_catalogue_names_metrics_as_the_field_does() {
     }
 }
 
-#[test]
-fn tapio_says_of_itself_what_the_catalogue_promises() {
-    let vitals = Vitals {
+fn vitals() -> Vitals {
+    Vitals {
         health: sniffers::Health::default(),
         pods: Arc::new(pidmap::PidMap::new(
             pidmap::Roots {
@@ -223,14 +263,26 @@ fn tapio_says_of_itself_what_the_catalogue_promises() {
         started: Timestamp::from_secs(7),
         sinks: vec![Arc::new(crate::metrics::standing::Standing::new("webhook"))],
         reloads: Arc::default(),
-    };
+    }
+}
+
+#[test]
+fn tapio_says_of_itself_what_the_catalogue_promises() {
     let mut run = Run::new();
-    run.metrics = Metrics::live(vitals);
+    run.metrics = Metrics::live(vitals());
     run.see(events::sighted(Timestamp::from_secs(1), "cgroup"));
     run.tick(2);
     let text = run.metrics.render(&run.engine, Format::Text, None);
     // What there can only be with sniffers at work, or with insights and forecasts.
-    let absent = ["probe", "ring_buffer", "tapio_insight", "_oom_", "_brier", "_error"];
+    let absent = [
+        "probe",
+        "ring_buffer",
+        "tapio_insight",
+        "_oom_",
+        "_brier",
+        "_error",
+        "_malformed",
+    ];
     for own in OWN
         .iter()
         .filter(|own| !absent.iter().any(|part| own.name.contains(part)))

@@ -6,11 +6,16 @@
 //! `dns.malformed:<reason>` and answers that were late, unmatched, truncated (TC) or not read. Port 53 only; queries over
 //! TCP are read where one whole message is in one segment, answers where one begins in a segment.
 //!
+//! `dns.queries_by_domain:<domain>` counts the same queries as `dns.query`: each that was answered or timed out, once. The
+//! domain is the registered one by the public suffix list; of a Service that was found below `svc` in a domain of no public
+//! suffix, it is `service.namespace.svc`. 32 domains a second of one owner are told apart, the rest is `~other`.
+//!
 //! The owner is the socket's v2 cgroup; where that is the root (hybrid hosts), the cgroups of the process that called
 //! connect or sendto. A socket connected before the probe was loaded has no such stamp, and an answer of the first 5 s to
 //! no query that waits is not counted as unmatched: its query may have been sent before.
 
 pub mod code;
+mod domain;
 pub mod message;
 pub mod name;
 mod reader;

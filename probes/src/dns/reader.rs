@@ -8,6 +8,7 @@ use aya::maps::{Array, HashMap, MapData};
 use correlator::{Body, DnsAnswer, Fact, Outcome, Peer, Transport};
 
 use super::code::{outcome, rcode_name, type_name};
+use super::domain::Domains;
 use super::message::Message;
 use super::name::Name;
 use super::search::{Good, Search};
@@ -69,6 +70,7 @@ struct DnsReader<N> {
     notes: N,
     queue: Queue,
     tally: Tally,
+    domains: Domains,
     search: Search,
     /// When the first record or tick came, nanoseconds of `CLOCK_MONOTONIC`.
     since: Option<u64>,
@@ -97,6 +99,7 @@ impl<N: Notes> DnsReader<N> {
             notes,
             queue: Queue::default(),
             tally: Tally::default(),
+            domains: Domains::default(),
             search: Search::default(),
             since: None,
             crowded: 0,
@@ -190,6 +193,7 @@ impl<N: Notes> DnsReader<N> {
             signal: QUERY,
             body: Body::Span { took, outcome, peer },
         });
+        self.domains.count(&end.task, end.name, outcome == Outcome::Ok);
         let Some(name) = end.name else { return };
         let earlier = match outcome {
             Outcome::Ok if !self.search.answered(&end.task, name, end.good()) => return,
@@ -270,6 +274,7 @@ impl<N: Notes> Reader for DnsReader<N> {
         }
         self.search.tick(ktime_ns);
         self.tally.tell(ktime_ns, see);
+        self.domains.tell(ktime_ns, see);
     }
 
     fn take_losses(&mut self) -> Vec<(&'static str, u64)> {
@@ -277,6 +282,7 @@ impl<N: Notes> Reader for DnsReader<N> {
             ("too many queries wait", std::mem::take(&mut self.crowded)),
             ("end of a query not seen", std::mem::take(&mut self.unknown)),
             ("too many counters", self.tally.take_lost()),
+            ("too many askers", self.domains.take_lost()),
             ("too many names in a search", self.search.take_lost()),
         ]
     }

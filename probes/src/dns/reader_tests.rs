@@ -132,7 +132,7 @@ impl Run {
 const LATER: u64 = 2 * TIMEOUT_NS;
 
 #[test]
-fn an_answer_is_a_span_and_two_counts() {
+fn an_answer_is_a_span_and_three_counts() {
     let mut run = Run::new();
     run.ask(1, 5, b"db");
     run.answer(1, 0, b"db");
@@ -143,7 +143,7 @@ fn an_answer_is_a_span_and_two_counts() {
     assert_eq!((*took, *outcome), (Duration::from_millis(3), Outcome::Ok));
     assert_eq!(peer.to_string(), "10.96.0.10:53");
     assert_eq!((run.count("dns.queries:A"), run.count("dns.responses:NOERROR")), (1, 1));
-    assert_eq!(run.seen.len(), 3);
+    assert_eq!((run.count("dns.queries_by_domain:db"), run.seen.len()), (1, 4));
 }
 
 #[test]

@@ -53,6 +53,16 @@ pub(super) fn split_v1(stat: &str, usage: u64, kernel: Option<u64>) -> Option<Sp
     })
 }
 
+/// Faults of a v2 cgroup and those below it that had to wait for a device, from `memory.stat`.
+pub(super) fn major_faults_v2(stat: &str) -> Option<u64> {
+    value(stat, "pgmajfault")
+}
+
+/// The same of a v1 cgroup.
+pub(super) fn major_faults_v1(stat: &str) -> Option<u64> {
+    value(stat, "total_pgmajfault")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,14 +72,14 @@ mod tests {
         sec_pagetables 0\npercpu 4032\nsock 4096\nvmalloc 0\nshmem 8388608\nzswap 0\nzswapped 0\nfile_mapped 4194304\n\
         file_dirty 0\nfile_writeback 0\nswapcached 0\nanon_thp 0\nfile_thp 0\nshmem_thp 0\ninactive_anon 113246208\n\
         active_anon 65536\ninactive_file 33554432\nactive_file 10485760\nunevictable 0\nslab_reclaimable 4194304\n\
-        slab_unreclaimable 2097152\nslab 6291456\nworkingset_refault_anon 0\npgfault 123456\n";
+        slab_unreclaimable 2097152\nslab 6291456\nworkingset_refault_anon 0\npgfault 123456\npgmajfault 789\n";
 
     /// From a 6.18 hybrid host.
     const V1: &str = "cache 9224192\nrss 7745536\nrss_huge 0\nshmem 9068544\nactive_file 155648\ninactive_file 0\n\
         hierarchical_memory_limit 9223372036854771712\nhierarchical_memsw_limit 9223372036854771712\n\
         total_cache 891478016\ntotal_rss 380112896\ntotal_rss_huge 0\ntotal_shmem 9068544\n\
         total_mapped_file 172331008\ntotal_inactive_anon 372219904\ntotal_active_anon 1593344\n\
-        total_inactive_file 707989504\ntotal_active_file 174419968\ntotal_unevictable 15282176\n";
+        pgmajfault 3\ntotal_pgmajfault 40\ntotal_inactive_file 707989504\ntotal_active_file 174419968\ntotal_unevictable 15282176\n";
 
     #[test]
     fn v2_subtracts_file_pages_and_reclaimable_slab_but_not_shared_memory() {
@@ -93,6 +103,13 @@ mod tests {
         assert_eq!(split.unreclaimable, 380_112_896 + 9_068_544 + 20_000_000);
         let split = split_v1(V1, 900_000_000, None).unwrap();
         assert_eq!(split.unreclaimable, 380_112_896 + 9_068_544);
+    }
+
+    #[test]
+    fn major_faults_are_those_of_the_whole_subtree() {
+        assert_eq!(major_faults_v2(V2), Some(789));
+        assert_eq!(major_faults_v1(V1), Some(40));
+        assert_eq!(major_faults_v1(V2), None);
     }
 
     #[test]

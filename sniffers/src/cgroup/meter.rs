@@ -102,6 +102,11 @@ fn counts(last: &Reading, reading: &Reading, say: &mut impl FnMut(Signal, Body))
         signals::MEMORY_OOM_KILLS,
         rise(last.oom_kills, reading.oom_kills, |kills| kills),
     );
+    let faults = |reading: &Reading| reading.memory.and_then(|memory| memory.major_faults);
+    say_rise(
+        signals::MEMORY_MAJOR_FAULTS,
+        rise(faults(last), faults(reading), |faults| faults),
+    );
     say_rise(
         signals::CPU_USAGE,
         rise(last.cpu_usage, reading.cpu_usage, |nanoseconds| nanoseconds),
@@ -203,6 +208,7 @@ mod tests {
             }),
             limit: None,
             headroom: None,
+            major_faults: Some(v2(3)),
         };
         let reading = Reading {
             memory: Some(memory),
@@ -231,6 +237,7 @@ mod tests {
                 }),
                 limit: Some(20),
                 headroom: Some(4),
+                major_faults: Some(v2(hits)),
             }),
             limit_hits: Some(v2(hits)),
             ..Reading::default()
@@ -246,6 +253,7 @@ mod tests {
             signals::MEMORY_CACHE,
             signals::MEMORY_ACTIVE_CACHE,
             signals::MEMORY_UNRECLAIMABLE,
+            signals::MEMORY_MAJOR_FAULTS,
         ];
         assert_eq!(signals, expected);
         assert_eq!((&said[1][0].1, &said[1][3].1), (&Body::Count(3), &Body::Gauge(4.0)));

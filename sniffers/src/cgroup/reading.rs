@@ -8,7 +8,7 @@ use pidmap::{ContainerCgroup, Hierarchy, Layout};
 use super::cpu_stat::{Throttling, throttling_v1, throttling_v2, usage_v2};
 use super::flat_keyed::single;
 use super::memory_limit::{limit_v1, limit_v2};
-use super::memory_stat::{Split, split_v1, split_v2};
+use super::memory_stat::{Split, major_faults_v1, major_faults_v2, split_v1, split_v2};
 use super::oom_kills::{limit_hits, oom_kills};
 use super::pressure::{Stalled, stalled};
 use super::room::{self, Above};
@@ -52,6 +52,7 @@ pub(super) struct Memory {
     pub(super) limit: Option<u64>,
     /// The least that is left until some limit is met.
     pub(super) headroom: Option<u64>,
+    pub(super) major_faults: Option<Counter<u64>>,
 }
 
 /// What a memory cgroup is charged, bytes.
@@ -61,6 +62,7 @@ pub(super) struct Charge {
     pub(super) split: Option<Split>,
     /// The lowest limit over the cgroup and those above it, where its own files tell (v1).
     pub(super) lowest: Option<u64>,
+    pub(super) major_faults: Option<u64>,
 }
 
 /// A counter and where it was read: counters of two hierarchies do not continue each other.
@@ -138,6 +140,7 @@ fn memory_v2(directory: &Path, tree: &Path, above: &mut Above) -> Option<Memory>
         split: charge.split,
         limit: room.limit,
         headroom: room.headroom(above.swap_free),
+        major_faults: charge.major_faults.map(v2),
     })
 }
 
@@ -151,6 +154,7 @@ fn memory_v1(directory: &Path, tree: &Path, above: &mut Above) -> Option<Memory>
         split: charge.split,
         limit: room.limit,
         headroom: room.headroom(above.swap_free),
+        major_faults: charge.major_faults.map(v1),
     })
 }
 
@@ -161,8 +165,9 @@ pub(super) fn charge_v2(directory: &Path) -> Option<Charge> {
     let usage = single(&text(directory, "memory.current")?)?;
     Some(Charge {
         usage,
-        split: stat.and_then(|stat| split_v2(&stat, usage)),
+        split: stat.as_ref().and_then(|stat| split_v2(stat, usage)),
         lowest: None,
+        major_faults: stat.as_ref().and_then(|stat| major_faults_v2(stat)),
     })
 }
 
@@ -175,6 +180,7 @@ pub(super) fn charge_v1(directory: &Path) -> Option<Charge> {
         usage,
         split: stat.as_ref().and_then(|stat| split_v1(stat, usage, kernel)),
         lowest: stat.as_ref().and_then(|stat| limit_v1(stat)),
+        major_faults: stat.as_ref().and_then(|stat| major_faults_v1(stat)),
     })
 }
 
@@ -224,9 +230,8 @@ mod tests {
 
     use super::*;
 
-    const STAT_V2: &str = "anon 600\nactive_file 100\ninactive_file 200\nslab_reclaimable 50\n";
-    const STAT_V1: &str =
-        "hierarchical_memory_limit 4096\ntotal_rss 10\ntotal_shmem 5\ntotal_active_file 100\ntotal_inactive_file 200\n";
+    const STAT_V2: &str = "anon 600\nactive_file 100\ninactive_file 200\nslab_reclaimable 50\npgmajfault 6\n";
+    const STAT_V1: &str = "hierarchical_memory_limit 4096\ntotal_pgmajfault 8\ntotal_rss 10\ntotal_shmem 5\ntotal_active_file 100\ntotal_inactive_file 200\n";
 
     fn tree(files: &[(&str, &str)]) -> TempDir {
         let root = tempfile::tempdir().unwrap();
@@ -286,6 +291,7 @@ mod tests {
                 split: Some(split),
                 limit: Some(2000),
                 headroom: Some(100),
+                major_faults: Some(v2(6)),
             }),
             oom_kills: Some(v2(1)),
             limit_hits: Some(v2(12)),
@@ -334,6 +340,7 @@ mod tests {
                 split: Some(split),
                 limit: Some(4096),
                 headroom: Some(3396),
+                major_faults: Some(v1(8)),
             }),
             oom_kills: Some(v1(4)),
             limit_hits: Some(v1(6)),
@@ -366,6 +373,7 @@ mod tests {
             split: None,
             limit: None,
             headroom: None,
+            major_faults: None,
         };
         let expected = Reading {
             memory: Some(memory),

@@ -200,6 +200,7 @@ mod tests {
             usage: unreclaimable,
             split: Some(split),
             lowest,
+            major_faults: None,
         }
     }
 

@@ -53,7 +53,7 @@ impl Reader for Pods {
         let left_out = self.pruner.take_left_out();
         let Some(sighting) = sighting else {
             let (now, source) = (clock::now(), Self::WATCHED.source());
-            return self.cx.events.lost(now, &source, "pod without uid or name", 1);
+            return self.cx.events.lost(now, &source, "malformed pod: no uid or name", 1);
         };
         let mut roster = self.roster.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(news) = roster.learn_pod(sighting) else {

@@ -175,7 +175,7 @@ impl<R: Reader> Watch<R> {
             Err(invalid) => {
                 let (source, name) = (R::WATCHED.source(), &invalid.metadata.name);
                 tracing::debug!(source, name, error = invalid.error, "An object cannot be decoded.");
-                self.cx.events.lost(clock::now(), &source, "undecodable object", 1);
+                self.cx.events.lost(clock::now(), &source, "malformed object", 1);
             }
         }
     }
@@ -184,7 +184,7 @@ impl<R: Reader> Watch<R> {
         let source = R::WATCHED.source();
         tracing::debug!(source, %error, "The watch reports an error.");
         match meaning(error) {
-            Meaning::BadLine => return self.cx.events.lost(clock::now(), &source, "undecodable watch event", 1),
+            Meaning::BadLine => return self.cx.events.lost(clock::now(), &source, "malformed watch event", 1),
             Meaning::Expired => {}
             Meaning::Failing(trouble) => {
                 if self.sight.fails(&trouble, Instant::now()) {

@@ -5,6 +5,7 @@ use correlator::PodIdentity;
 use super::super::limits::{IDLE, MAX_OF_METRIC, MAX_OF_POD};
 use super::super::owner::MAX_OWNERS;
 use super::super::page::{Format, Page};
+use super::extras::MAX_EXTRAS;
 use super::*;
 
 fn container(pod: &str, name: &str, id: &str) -> Subject {
@@ -161,6 +162,68 @@ fn a_gauge_that_is_not_said_again_leaves_before_the_counters_of_its_container() 
     registry.expire(at(101).plus(STALE));
     let left = samples(&mut registry, None);
     assert_eq!(left, [r#"calls_total{namespace="shop",pod="web-0",container="web"} 1"#]);
+}
+
+fn resolve(registry: &mut Registry, subject: &Subject, domain: &str, second: u64) {
+    let family = registry.family("queries", Kind::Counter, "Queries.").unwrap();
+    registry.bound_labels(family, 3);
+    let owner = registry.owner(subject, at(second)).unwrap();
+    let extra = registry.extra(&[("domain", domain)]);
+    if let Some(Value::Count(count)) = registry.value(family, owner, extra, at(second), || Value::Count(0)) {
+        *count += 1;
+    }
+}
+
+#[test]
+fn labels_that_anybody_may_choose_are_bounded_by_container_and_leave_when_they_are_old() {
+    let mut registry = Registry::default();
+    let (web, db) = (container("web-0", "web", "1"), container("db-0", "db", "2"));
+    for number in 0..7 {
+        resolve(&mut registry, &web, &format!("d{number}.com"), 100);
+    }
+    resolve(&mut registry, &db, "d6.com", 100);
+    assert_eq!(registry.dropped(Bound::Label), 4);
+    let series = |pod: &str, domain: &str, count: u64| {
+        format!(r#"queries_total{{namespace="shop",pod="{pod}-0",container="{pod}",domain="{domain}"}} {count}"#)
+    };
+    let of_web = ["d0.com", "d1.com", "d2.com"].map(|domain| series("web", domain, 1));
+    let others = [series("web", "~other", 4), series("db", "d6.com", 1)];
+    let mut all: Vec<String> = of_web.into_iter().chain(others).collect();
+    all.sort();
+    assert_eq!(samples(&mut registry, None), all);
+    // The container goes on, and so does one of its domains.
+    for second in (100..100 + FORGOTTEN.as_secs() + 100).step_by(60) {
+        resolve(&mut registry, &web, "d1.com", second);
+        registry.expire(at(second));
+    }
+    let left = samples(&mut registry, None);
+    assert!(left.len() == 1 && left[0].contains("d1.com"), "{left:?}");
+    resolve(&mut registry, &web, "new.com", 4_000);
+    assert_eq!(samples(&mut registry, None).len(), 2, "there is room again");
+}
+
+#[test]
+fn labels_that_no_series_has_any_more_make_room_for_others() {
+    let mut registry = Registry::default();
+    let web = container("web-0", "web", "1");
+    count(&mut registry, &web, &[("syscall", "read")], 100);
+    for number in 0..MAX_EXTRAS {
+        registry.extra(&[("domain", &format!("d{number}.com"))]);
+    }
+    resolve(&mut registry, &web, "late.com", 100);
+    assert!(registry.dropped(Bound::Names) > 0);
+    let before = samples(&mut registry, None);
+    assert!(before[1].contains(r#"domain="~other""#), "{before:?}");
+    assert!(registry.forget_labels());
+    assert_eq!(samples(&mut registry, None), before);
+    assert_eq!(
+        registry.extras.len(),
+        4,
+        "none, read, and what stands for it and for the domains"
+    );
+    assert!(!registry.forget_labels(), "there are few");
+    resolve(&mut registry, &web, "late.com", 101);
+    assert!(samples(&mut registry, None).iter().any(|one| one.contains("late.com")));
 }
 
 #[test]

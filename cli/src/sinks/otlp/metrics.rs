@@ -237,7 +237,7 @@ fn unit(unit: Option<&str>) -> &'static str {
     }
 }
 
-/// Reads labels as they stand between the braces of the text formats.
+/// Reads labels as they stand between the braces of the text formats; empty ones are left out.
 fn pairs(labels: &str) -> Vec<KeyValue> {
     let mut found = Vec::new();
     let mut rest = labels;
@@ -255,7 +255,9 @@ fn pairs(labels: &str) -> Vec<KeyValue> {
                 c => value.push(c),
             }
         }
-        found.push(text(called(name), &value));
+        if !value.is_empty() {
+            found.push(text(called(name), &value));
+        }
         rest = after[end..].trim_start_matches(',');
     }
     found

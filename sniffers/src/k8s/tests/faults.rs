@@ -82,7 +82,7 @@ async fn fault_26_a_line_that_is_no_event_is_counted() {
                 _ => None,
             })
             .await;
-        assert_eq!(lost, "k8s/pods: 1 undecodable watch event");
+        assert_eq!(lost, "k8s/pods: 1 malformed watch event");
         story.end().await;
     }
 }
@@ -96,7 +96,7 @@ async fn fault_26_an_object_that_cannot_be_decoded_is_skipped_and_counted() {
     let mut story = Story::of(server);
     story
         .find(|event| match &event.body {
-            Body::Fact(Fact::Lost { reason, .. }) => (&**reason == "undecodable object").then_some(()),
+            Body::Fact(Fact::Lost { reason, .. }) => (&**reason == "malformed object").then_some(()),
             _ => None,
         })
         .await;
