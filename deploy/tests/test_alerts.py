@@ -41,7 +41,10 @@ def active(component, severity, **labels):
     return "tapio_insight_active{%s}" % ",".join(f'{name}="{value}"' for name, value in labels.items())
 
 
+FROM = {"source": "prometheus"}
 OOM = {"id": "oom-killed", "namespace": "shop", "pod": "cart-0"}
+NODE = {"id": "node-pressure", "kind": "Node", "name": "node-a", "node": "node-a"}
+ROLLOUT = {"id": "rollout-stuck", "namespace": "shop", "kind": "Deployment", "name": "cart"}
 SUMMARIES = {one["id"]: one["title"] for one in file_of("insights.json")}
 
 
@@ -53,11 +56,15 @@ def expected(alert, labels, summary, description, **more):
 def firing():
     advice = "What it means and what to do: tapio explain "
     return [
-        expected("TapioOomKilled", {**OOM, "severity": "critical"}, SUMMARIES["oom-killed"],
+        expected("TapioOomKilled", {**OOM, **FROM, "severity": "critical"}, SUMMARIES["oom-killed"],
                  f"Pod shop/cart-0. {advice}oom-killed."),
-        expected("TapioNodePressure", {"id": "node-pressure", "severity": "warning", "node": "node-a"},
-                 SUMMARIES["node-pressure"], f"Seen from node node-a. {advice}node-pressure."),
-        expected("TapioClusterWide", {"id": "cluster-wide", "severity": "critical"}, SUMMARIES["cluster-wide"],
+        expected("TapioNodePressure", {**NODE, **FROM, "severity": "warning"}, SUMMARIES["node-pressure"],
+                 f"Node node-a. {advice}node-pressure."),
+        expected("TapioRolloutStuck", {**ROLLOUT, **FROM, "severity": "warning"}, SUMMARIES["rollout-stuck"],
+                 f"Deployment shop/cart. {advice}rollout-stuck."),
+        expected("TapioResourceExhausted", {"id": "resource-exhausted", **FROM, "severity": "warning", "node": "node-a"},
+                 SUMMARIES["resource-exhausted"], f"Seen from node node-a. {advice}resource-exhausted."),
+        expected("TapioClusterWide", {"id": "cluster-wide", **FROM, "severity": "critical"}, SUMMARIES["cluster-wide"],
                  f"Seen in the cluster as a whole. {advice}cluster-wide."),
         {"eval_time": "1m", "alertname": "TapioBlindSpot", "exp_alerts": []},
     ]
@@ -86,11 +93,16 @@ class Alerts(unittest.TestCase):
         fewer = groups("everything")
         self.assertNotIn("TapioBlindSpot", [rule["alert"] for rule in fewer[0]["rules"]])
 
-    def test_what_both_parts_say_of_a_pod_is_one_alert_and_of_nodes_one_each(self):
+    def test_what_several_say_of_one_thing_is_one_alert_that_names_it(self):
         series = [
             active("agent", "critical", node="node-a", **OOM),
             active("cluster", "critical", **OOM),
-            active("agent", "warning", node="node-a", id="node-pressure"),
+            active("agent", "warning", **NODE),
+            active("cluster", "warning", **NODE),
+            active("cluster", "warning", **ROLLOUT),
+            active("agent", "warning", node="node-a", **ROLLOUT),
+            active("agent", "warning", node="node-b", **ROLLOUT),
+            active("agent", "warning", node="node-a", id="resource-exhausted"),
             active("cluster", "critical", id="cluster-wide"),
             active("agent", "info", node="node-a", id="blind-spot"),
         ]

@@ -128,6 +128,8 @@ fn labels(insight: &Insight) -> BTreeMap<&'static str, String> {
     let mut labels = BTreeMap::from([
         ("alertname", name(insight.id)),
         ("id", insight.id.to_owned()),
+        // The alerts that Prometheus makes of the metrics have the same name, and another source.
+        ("source", "tapio".to_owned()),
         ("severity", insight.severity.label().to_owned()),
     ]);
     let text = |value: Option<&Arc<str>>| value.map(ToString::to_string).unwrap_or_default();
@@ -146,6 +148,8 @@ fn labels(insight: &Insight) -> BTreeMap<&'static str, String> {
         }
         Subject::Node(name) => {
             labels.insert("node", name.to_string());
+            labels.insert("kind", "Node".to_owned());
+            labels.insert("name", name.to_string());
         }
         Subject::Object(object) => {
             labels.insert("namespace", object.namespace.to_string());

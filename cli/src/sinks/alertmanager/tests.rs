@@ -39,7 +39,7 @@ fn an_insight_becomes_an_alert_that_an_operator_can_route_and_read() {
         "labels": {
             "alertname": "TapioOomKilled", "id": "oom-killed", "severity": "critical", "cluster": "prod",
             "namespace": "shop", "pod": "cart-1", "container": "app", "node": "node-1",
-            "owner_kind": "Deployment", "owner": "cart", "fingerprint": said.fingerprint[..16],
+            "source": "tapio", "owner_kind": "Deployment", "owner": "cart", "fingerprint": said.fingerprint[..16],
         },
         "annotations": {
             "summary": "shop/cart-1 was OOM-killed",

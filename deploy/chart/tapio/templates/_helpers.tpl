@@ -112,5 +112,5 @@ subjects:
 
 {{- /* In Prometheus' own language: whom an alert is about. */ -}}
 {{- define "tapio.whose" -}}
-{{ `{{ if $labels.pod }}Pod {{ $labels.namespace }}/{{ $labels.pod }}{{ else if $labels.node }}Seen from node {{ $labels.node }}{{ else }}Seen in the cluster as a whole{{ end }}` }}
+{{ `{{ if $labels.pod }}Pod {{ $labels.namespace }}/{{ $labels.pod }}{{ else if $labels.kind }}{{ $labels.kind }} {{ with $labels.namespace }}{{ . }}/{{ end }}{{ $labels.name }}{{ else if $labels.node }}Seen from node {{ $labels.node }}{{ else }}Seen in the cluster as a whole{{ end }}` }}
 {{- end -}}
