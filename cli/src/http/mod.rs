@@ -3,6 +3,7 @@
 mod answer;
 pub(crate) mod board;
 mod exporter;
+mod heard;
 mod places;
 
 use std::convert::Infallible;
@@ -19,18 +20,17 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use board::Board;
 pub(crate) use exporter::Exporter;
+use heard::Heard;
 use places::{Place, Places};
 
-/// The head of a request must be there by then.
-const HEAD_WITHIN: Duration = Duration::from_secs(5);
 /// Longest head of a request, bytes, and most header fields.
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_FIELDS: usize = 64;
@@ -133,16 +133,23 @@ pub(crate) async fn serve(listener: TcpListener, board: Arc<Board>, stop: Cancel
     Ok(())
 }
 
-async fn talk(stream: TcpStream, place: Place, board: Arc<Board>, stop: CancellationToken) {
+async fn talk<S>(stream: S, place: Place, board: Arc<Board>, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let reply = async |request: Request<Incoming>| -> Result<Response<Full<Bytes>>, Infallible> {
-        place.is_busy(true);
+        place.talk.is_busy(true);
         let answer = answer::answer(&request, &board).await;
-        place.is_busy(false);
+        place.talk.is_busy(false);
         Ok(answer)
     };
+    let stream = Heard {
+        stream,
+        talk: Arc::clone(&place.talk),
+    };
+    // Hyper's own bound on heads holds between requests too, and would close what Prometheus keeps for its next scrape.
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
+        .header_read_timeout(None)
         .max_buf_size(MAX_HEAD)
         .max_headers(MAX_FIELDS)
         .serve_connection(TokioIo::new(stream), service_fn(reply));
@@ -151,7 +158,7 @@ async fn talk(stream: TcpStream, place: Place, board: Arc<Board>, stop: Cancella
         done = connection.as_mut() => if let Err(error) = done {
             tracing::debug!(%error, "A connection broke.");
         },
-        () = place.over() => {}
+        () = place.talk.over() => {}
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             let _ = timeout(GRACE, connection).await;
@@ -160,15 +167,4 @@ async fn talk(stream: TcpStream, place: Place, board: Arc<Board>, stop: Cancella
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_has_a_port_and_may_be_left_out() {
-        assert_eq!(listen(":9464"), Ok(Listen::Everywhere(9464)));
-        assert_eq!(listen("[::1]:80"), Ok(Listen::At("[::1]:80".parse().unwrap())));
-        for bad in ["", "9464", "localhost:9464", ":99999", "127.0.0.1", "127.0.0.1:x"] {
-            assert!(listen(bad).is_err(), "{bad:?}");
-        }
-    }
-}
+mod tests;
