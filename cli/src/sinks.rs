@@ -5,6 +5,8 @@ mod alertmanager;
 mod client;
 mod courier;
 mod otlp;
+#[cfg(test)]
+mod outages;
 mod queue;
 mod said;
 #[cfg(test)]

@@ -65,6 +65,27 @@ async fn a_status_says_whether_to_come_again_and_when() {
     }
 }
 
+#[test]
+fn a_date_to_come_again_at_counts_from_the_date_of_the_sink() {
+    let asked = |after: &str, date: Option<&str>| {
+        let mut headers = HeaderMap::new();
+        headers.insert(RETRY_AFTER, after.parse().unwrap());
+        date.map(|date| headers.insert(DATE, date.parse().unwrap()));
+        retry_after(&headers)
+    };
+    let noon = Some("Sun, 06 Nov 1994 12:00:00 GMT");
+    let two_minutes = Some(Duration::from_secs(120));
+    assert_eq!(asked("Sun, 06 Nov 1994 12:02:00 GMT", noon), two_minutes);
+    // The forms of RFC 850 and of asctime, which HTTP knows too.
+    assert_eq!(asked("Sunday, 06-Nov-94 12:02:00 GMT", noon), two_minutes);
+    assert_eq!(asked("Sun Nov  6 12:02:00 1994", noon), two_minutes);
+    assert_eq!(asked("Sun, 06 Nov 1994 11:00:00 GMT", noon), None, "it is over");
+    assert_eq!(asked("soon", noon), None);
+    let in_a_minute = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(60));
+    let left = asked(&in_a_minute, None).unwrap().as_secs();
+    assert!((57..=60).contains(&left), "{left}");
+}
+
 #[tokio::test]
 async fn who_never_answers_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
