@@ -1,7 +1,8 @@
 //! What a scrape costs: 12,500 series rendered by tapio and by the two clients that Rust programs use, in one run.
 //!
 //! `cargo bench -p tapio --bench scrape [-- ROUNDS]`. Prints a Markdown table of medians and what they are in relation to
-//! tapio's. All three hold the same series: 500 pods with 25 counters and gauges each, and then 500 pods with a histogram.
+//! tapio's. All three hold the same series: 500 pods with 25 counters and gauges each, and then 500 pods with a histogram. Then
+//! what a scrape has made: the same counters out of events, with all that tapio tells of itself.
 #![expect(clippy::print_stdout, reason = "the table is the result")]
 #![allow(dead_code, unused_imports, reason = "of the module only the rendering is measured")]
 
@@ -14,7 +15,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use correlator::{PodIdentity, Subject, Timestamp};
+use correlator::{Body, Engine, Event, PodIdentity, Signal, Subject, Timestamp};
+use metrics::Metrics;
 use metrics::bounds::Bounds;
 use metrics::catalogue::Kind;
 use metrics::page::{Format, Page};
@@ -47,8 +49,14 @@ fn main() {
         [&mut ours(1, true), &mut theirs(1, true), &mut clients(1, true)],
     );
     row("500 histograms, 9,500 lines", histograms);
-    let verdict = if numbers[0] <= BUDGET { "inside" } else { "beyond" };
-    println!("\ntapio is {verdict} its budget of {BUDGET:?} for 12,500 series.");
+    let whole = median(rounds, &mut scraped());
+    println!("\nThe whole text of a scrape takes {whole:.2?}.");
+    let verdict = if numbers[0].max(whole) <= BUDGET {
+        "inside"
+    } else {
+        "beyond"
+    };
+    println!("tapio is {verdict} its budget of {BUDGET:?} for 12,500 series.");
 }
 
 type Renders<'a> = &'a mut dyn FnMut() -> String;
@@ -70,10 +78,21 @@ fn compare(rounds: usize, mut renders: [Renders<'_>; 3]) -> [Duration; 3] {
             took.push(began.elapsed());
         }
     }
-    took.map(|mut took| {
-        took.sort_unstable();
-        took[took.len() / 2]
-    })
+    took.map(middle)
+}
+
+fn median(rounds: usize, render: Renders<'_>) -> Duration {
+    let took = (0..rounds).map(|_| {
+        let began = Instant::now();
+        black_box(render());
+        began.elapsed()
+    });
+    middle(took.collect())
+}
+
+fn middle(mut took: Vec<Duration>) -> Duration {
+    took.sort_unstable();
+    took[took.len() / 2]
 }
 
 fn row(what: &str, [ours, theirs, clients]: [Duration; 3]) {
@@ -95,6 +114,39 @@ fn amount(pod: usize, metric: usize) -> u64 {
     (pod * 7_919 + metric * 104_729) as u64 * 1_000
 }
 
+fn identity(pod: usize) -> PodIdentity {
+    let [namespace, name, container, node] = names(pod).map(|(_, value)| Arc::from(value));
+    PodIdentity {
+        uid: format!("uid-{pod}").into(),
+        namespace: Some(namespace),
+        pod: Some(name),
+        container: Some(container),
+        container_id: Some(pod.to_string().into()),
+        node: Some(node),
+        owner: None,
+    }
+}
+
+/// What the engine's loop does for those who scrape.
+fn scraped() -> impl FnMut() -> String {
+    let (engine, mut metrics, at) = (Engine::new(Vec::new(), 1), Metrics::default(), Timestamp::from_secs(1));
+    for pod in 0..PODS {
+        let subject = Subject::Container(Arc::new(identity(pod)));
+        for metric in 0..METRICS {
+            metrics.event(&Event {
+                at,
+                subject: subject.clone(),
+                signal: Signal::named(format!("bench.metric_{metric}")),
+                body: Body::Count(amount(pod, metric)),
+            });
+        }
+    }
+    let text = metrics.render(&engine, Format::Text, Some(at));
+    let series = text.lines().filter(|line| line.starts_with("tapio_bench")).count();
+    assert_eq!(series, PODS * METRICS, "not all series are there");
+    move || metrics.render(&engine, Format::Text, Some(at))
+}
+
 fn ours(metrics: usize, is_histogram: bool) -> impl FnMut() -> String {
     let mut registry = Registry::default();
     let (now, kind) = (
@@ -110,18 +162,8 @@ fn ours(metrics: usize, is_histogram: bool) -> impl FnMut() -> String {
             .family(&format!("tapio_bench_{metric}"), kind, "A metric.")
             .expect("there is room");
         for pod in 0..PODS {
-            let [namespace, name, container, node] = names(pod).map(|(_, value)| Arc::from(value));
-            let identity = PodIdentity {
-                uid: format!("uid-{pod}").into(),
-                namespace: Some(namespace),
-                pod: Some(name),
-                container: Some(container),
-                container_id: Some(pod.to_string().into()),
-                node: Some(node),
-                owner: None,
-            };
             let owner = registry
-                .owner(&Subject::Container(Arc::new(identity)), now)
+                .owner(&Subject::Container(Arc::new(identity(pod))), now)
                 .expect("a container has series");
             registry.value(family, owner, 0, now, |family| {
                 if !is_histogram {

@@ -48,6 +48,8 @@ pub(crate) struct Metrics {
     tally: Tally,
     /// What only a live run has.
     vitals: Option<Vitals>,
+    /// Bytes of the last text: the next one will have about as many.
+    rendered: usize,
     round: Option<Timestamp>,
     swept: Option<Timestamp>,
 }
@@ -164,17 +166,21 @@ impl Metrics {
 
     /// The whole text as it is `now`; without a time, what has no name yet is shown too.
     pub(crate) fn render(&mut self, engine: &Engine, format: Format, now: Option<Timestamp>) -> String {
-        let mut page = Page::new(format, self.registry.len() * 160 + 16_384);
+        let room = self.registry.len() * 160 + 16_384;
+        let mut page = Page::new(format, room.max(self.rendered + self.rendered / 16));
         self.show(engine, &mut page, now);
-        page.finish()
+        let text = page.finish();
+        self.rendered = text.len();
+        text
     }
 
     /// Shows everything as it is `now`, as [`Self::render`] does.
     pub(crate) fn show(&mut self, engine: &Engine, to: &mut impl Exposition, now: Option<Timestamp>) {
         self.registry.name(engine.world());
         let (filter, world) = (&self.filter, engine.world());
+        let is_open = filter.is_open();
         self.registry
-            .write(to, now, |pod| filter.is_open() || pod_is_covered(filter, pod, world));
+            .write(to, now, |pod| is_open || pod_is_covered(filter, pod, world));
         self.write_own(to, engine);
     }
 }
