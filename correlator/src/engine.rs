@@ -22,6 +22,7 @@ use crate::insight::Insight;
 use crate::lifecycle::Lifecycle;
 use crate::time::Timestamp;
 use crate::tunable::Thresholds;
+use crate::wanted::Wanted;
 use crate::window::{Around, NAMING_GRACE, Run, Track, Window};
 use crate::world::World;
 
@@ -101,6 +102,12 @@ impl Engine {
     /// Judges by these thresholds from now on.
     pub fn tune(&mut self, thresholds: Thresholds) {
         self.thresholds = thresholds;
+    }
+
+    /// Says only what is wanted from now on. What was said and is not wanted any more is resolved within a second; what it
+    /// explained is said a minute later when it is still there.
+    pub fn want(&mut self, wanted: Wanted) {
+        self.life.want(wanted);
     }
 
     /// Takes an event in.

@@ -24,6 +24,7 @@ pub mod series;
 pub mod sketch;
 pub mod time;
 pub mod tunable;
+pub mod wanted;
 pub mod window;
 pub mod world;
 
@@ -46,5 +47,6 @@ pub use series::{Bucket, REACH, Series};
 pub use sketch::Sketch;
 pub use time::Timestamp;
 pub use tunable::{Thresholds, Tunable};
+pub use wanted::Wanted;
 pub use window::{ContainerView, RunView, Window};
 pub use world::{Loss, Node, Pod, TERMINATION_REACH, World};

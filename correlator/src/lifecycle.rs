@@ -10,6 +10,7 @@ use crate::detector::Verdict;
 use crate::identity::Scope;
 use crate::insight::{Consequences, Culprit, Insight, Severity, Status};
 use crate::time::Timestamp;
+use crate::wanted::Wanted;
 
 use roots::Roots;
 
@@ -40,12 +41,13 @@ pub(crate) struct Lifecycle {
     open: BTreeMap<Key, Open>,
     roots: Roots,
     past: BTreeMap<Key, Past>,
+    wanted: Wanted,
     refused: u64,
 }
 
 #[derive(Debug)]
 struct Open {
-    /// As it was last said; while it was never said, as it was found first.
+    /// As it was last said; while it was never said, as it was found first, or last when it is not wanted.
     said: Insight,
     is_said: bool,
     began: Timestamp,
@@ -101,11 +103,19 @@ impl Lifecycle {
         if !self.open.contains_key(&key) && !self.begin(&key, &insight, now, hold) {
             return None;
         }
-        self.index(&key, &insight.about);
-        let parent = self.parent_of(&key, &insight);
+        let is_wanted = self.wanted.includes(&insight);
+        let is_silent = !is_wanted && self.open.get(&key).is_none_or(|open| !open.is_said);
+        self.index(&key, if is_silent { &[] } else { &insight.about });
+        let parent = self.parent_of(&key, &insight).filter(|_| !is_silent);
         self.adopt(&key, parent, now);
         let open = self.open.get_mut(&key)?;
         open.seen = now;
+        if !is_wanted {
+            if is_silent {
+                open.said = insight;
+            }
+            return None;
+        }
         let is_held = open.held_until.is_some_and(|until| now < until);
         if open.parent.is_some() || (is_held && !open.is_said) {
             return None;
@@ -189,12 +199,17 @@ impl Lifecycle {
         }
     }
 
+    /// Says what is wanted from now on. What was said and is not wanted any more is over when it is next asked what is.
+    pub(crate) fn want(&mut self, wanted: Wanted) {
+        self.wanted = wanted;
+    }
+
     /// Gives back the insights that are over, of those that were said.
     pub(crate) fn expire(&mut self, now: Timestamp) -> Vec<Insight> {
         let over: Vec<Key> = self
             .open
             .iter()
-            .filter(|(_, open)| now.since(open.seen) >= open.hold)
+            .filter(|(_, open)| now.since(open.seen) >= open.hold || !self.may_stay(open))
             .map(|(key, _)| key.clone())
             .collect();
         self.past.retain(|_, past| now.since(past.ended) < FLAPPING);
@@ -212,7 +227,8 @@ impl Lifecycle {
             return None;
         }
         let flaps = self.past.get(key).map_or(0, |past| past.flaps + 1);
-        if self.past.len() < MAX_OPEN || self.past.contains_key(key) {
+        // What is only not wanted any more does not flap.
+        if self.may_stay(&open) && (self.past.len() < MAX_OPEN || self.past.contains_key(key)) {
             self.past.insert(key.clone(), Past { ended: now, flaps });
         }
         Some(resolved(open.said, now))
@@ -253,9 +269,19 @@ impl Lifecycle {
         self.open.values().filter(|open| open.is_said).map(|open| &open.said)
     }
 
-    /// The open insights, also those that others explain.
+    /// The open insights that are wanted, also those that others explain.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = &Insight> {
+        self.all().filter(|insight| self.wanted.includes(insight))
+    }
+
+    /// The open insights, also those that nobody wants to hear.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Insight> {
         self.open.values().map(|open| &open.said)
+    }
+
+    /// Whether it was not said, or still may be.
+    fn may_stay(&self, open: &Open) -> bool {
+        !open.is_said || self.wanted.includes(&open.said)
     }
 
     /// Where insights are open.

@@ -124,6 +124,11 @@ impl<'a> Window<'a> {
 
     /// The insights that are open everywhere, also those that are not said because another one explains them.
     pub fn open(&self) -> impl Iterator<Item = &'a Insight> {
+        self.around.life.wanted()
+    }
+
+    /// The same with those that the user does not want to hear.
+    pub fn found(&self) -> impl Iterator<Item = &'a Insight> {
         self.around.life.all()
     }
 

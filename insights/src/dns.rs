@@ -139,7 +139,7 @@ pub(crate) fn server(world: &World, server: &Peer, at: Timestamp) -> String {
 /// Whether an insight about all pods is about to be said, so that this one need not be: three other pods fail as well, and this
 /// one began to not long ago.
 pub(crate) fn waits_for_all(window: &Window<'_>, began: Timestamp) -> bool {
-    let is_known = window.open().any(|insight| insight.about.contains(&Culprit::Dns));
+    let is_known = window.found().any(|insight| insight.about.contains(&Culprit::Dns));
     !is_known && window.now().since(began) < WAIT_FOR_ALL && pods_that_fail(window, None).len() >= ENOUGH
 }
 
@@ -147,7 +147,7 @@ pub(crate) fn waits_for_all(window: &Window<'_>, began: Timestamp) -> bool {
 /// those of a node, or all.
 pub(crate) fn pods_that_fail(window: &Window<'_>, node: Option<&str>) -> BTreeSet<Arc<str>> {
     let ours = window
-        .open()
+        .found()
         .filter(|insight| OF_ONE_POD.contains(&insight.id) && insight.suspects.contains(&Culprit::Dns));
     let pods = ours.filter_map(|insight| match &insight.subject {
         Subject::Container(pod) if node.is_none() || pod.node.as_deref() == node => Some(pod.uid.clone()),

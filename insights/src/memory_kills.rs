@@ -182,7 +182,7 @@ fn silent_class(window: &Window<'_>, container: &ContainerView<'_>, run: RunView
 fn is_told_otherwise(window: &Window<'_>, container: &ContainerView<'_>) -> bool {
     let is_other = |id: &str| matches!(id, "oom-killed-node" | "oom-child-killed");
     let uid = &container.identity.uid;
-    window.open().any(|open| {
+    window.found().any(|open| {
         is_other(open.id) && open.what == container.key() && crate::suspects::pod_of(&open.subject) == Some(uid)
     })
 }

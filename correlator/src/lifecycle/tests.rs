@@ -140,3 +140,76 @@ fn what_opens_again_soon_is_held_twice_as_long() {
     assert_eq!(life.expire(Timestamp::from_secs(200)).len(), 0);
     assert_eq!(life.expire(Timestamp::from_secs(220)).len(), 1);
 }
+
+fn wanted(id: &'static str, least: Option<Severity>) -> Wanted {
+    let mut wanted = Wanted::default();
+    wanted.choose(id, least);
+    wanted
+}
+
+#[test]
+fn what_is_not_wanted_is_found_and_not_said_until_it_is_severe_enough() {
+    let mut life = Lifecycle::default();
+    life.want(wanted("test", Some(Severity::Warning)));
+    assert_eq!(observe(&mut life, 0, insight(Severity::Info, 1)), []);
+    let counts = |life: &Lifecycle| [life.open().count(), life.wanted().count(), life.all().count()];
+    assert_eq!(counts(&life), [0, 0, 1]);
+    assert_eq!(observe(&mut life, 1, insight(Severity::Warning, 1)), [Status::Opened]);
+    assert_eq!(counts(&life), [1, 1, 1]);
+    assert_eq!(
+        observe(&mut life, 20, insight(Severity::Info, 2)),
+        [],
+        "it grew, and is less severe"
+    );
+    let over = life.expire(Timestamp::from_secs(80));
+    assert_eq!(
+        over.iter().map(|insight| insight.status).collect::<Vec<_>>(),
+        [Status::Resolved]
+    );
+}
+
+#[test]
+fn what_is_not_wanted_any_more_is_resolved_and_what_is_wanted_again_is_opened() {
+    let mut life = Lifecycle::default();
+    observe(&mut life, 0, insight(Severity::Critical, 1));
+    life.want(wanted("test", None));
+    assert_eq!(observe(&mut life, 1, insight(Severity::Critical, 1)), []);
+    let over = life.expire(Timestamp::from_secs(1));
+    assert_eq!(
+        over.iter().map(|insight| insight.status).collect::<Vec<_>>(),
+        [Status::Resolved]
+    );
+    assert_eq!(observe(&mut life, 2, insight(Severity::Critical, 9)), []);
+    assert!(life.expire(Timestamp::from_secs(3)).is_empty());
+    life.want(Wanted::default());
+    assert_eq!(observe(&mut life, 4, insight(Severity::Critical, 9)), [Status::Opened]);
+    assert_eq!(
+        life.expire(Timestamp::from_secs(64)).len(),
+        1,
+        "its hold is not that of one that flaps"
+    );
+}
+
+#[test]
+fn what_is_not_wanted_explains_nothing_and_is_counted_with_nothing() {
+    let mut life = Lifecycle::default();
+    life.want(wanted("node-down", None));
+    assert_eq!(observe(&mut life, 0, node_down()), []);
+    assert_eq!(observe(&mut life, 1, on_node("a")), [Status::Opened]);
+    life.want(wanted("test", None));
+    assert_eq!(observe(&mut life, 2, node_down()), [Status::Opened]);
+    assert_eq!(observe(&mut life, 3, on_node("b")), []);
+    assert_eq!(observe(&mut life, 20, node_down()), []);
+}
+
+#[test]
+fn a_consequence_of_what_is_not_wanted_any_more_is_said_after_a_while() {
+    let mut life = Lifecycle::default();
+    observe(&mut life, 0, node_down());
+    assert_eq!(observe(&mut life, 1, on_node("a")), []);
+    life.want(wanted("node-down", None));
+    assert_eq!(life.expire(Timestamp::from_secs(2)).len(), 1);
+    assert_eq!(observe(&mut life, 3, node_down()), []);
+    assert_eq!(observe(&mut life, 30, on_node("a")), []);
+    assert_eq!(observe(&mut life, 63, on_node("a")), [Status::Opened]);
+}

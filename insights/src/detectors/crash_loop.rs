@@ -128,7 +128,7 @@ fn is_about_to_be_told(window: &Window<'_>, container: &ContainerView<'_>, cause
     };
     let pod = Some(&container.identity.uid);
     let is_it = |open: &Insight| ids.contains(&open.id) && suspects::pod_of(&open.subject) == pod;
-    !ends::of(window.now(), container, YOUNG).is_empty() && !window.open().any(is_it)
+    !ends::of(window.now(), container, YOUNG).is_empty() && !window.found().any(is_it)
 }
 
 fn is_in_back_off(state: &ContainerState) -> bool {

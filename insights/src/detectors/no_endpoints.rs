@@ -44,7 +44,7 @@ impl Detector for Rule {
         }
         let culprit = Culprit::Object(name.clone());
         let callers: Vec<String> = window
-            .open()
+            .found()
             .filter(|insight| insight.id.starts_with("connect-") && insight.suspects.contains(&culprit))
             .map(|insight| insight.subject.to_string())
             .collect();

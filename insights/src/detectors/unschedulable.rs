@@ -94,7 +94,7 @@ fn refusal<'a>(window: &Window<'a>, pod: &'a Pod) -> Option<(Timestamp, &'a str)
 fn said_before(window: &Window<'_>, severity: Severity) -> Option<Insight> {
     let subject = window.subject();
     let before = window
-        .open()
+        .found()
         .find(|open| open.id == "unschedulable" && open.subject == subject);
     before.filter(|before| before.severity >= severity).cloned()
 }
