@@ -15,7 +15,7 @@ use crate::batch::Batcher;
 use crate::detector::{Detector, Verdict};
 use crate::event::{Body, Event, Outcome};
 use crate::fact::{Fact, Gap};
-use crate::forecast::{Censored, Fillings, Watch};
+use crate::forecast::{Censored, Fillings, Stated, Watch};
 use crate::history::History;
 use crate::identity::{Scope, Subject};
 use crate::insight::Insight;
@@ -101,6 +101,7 @@ impl Engine {
 
     /// Judges by these thresholds from now on.
     pub fn tune(&mut self, thresholds: Thresholds) {
+        self.watch.state(Stated::new(&thresholds));
         self.thresholds = thresholds;
     }
 

@@ -14,6 +14,7 @@ mod reliability;
 mod reservoir;
 mod resource;
 mod state;
+mod stated;
 mod watch;
 mod workloads;
 
@@ -31,6 +32,8 @@ pub use recalibration::Recalibration;
 pub use reliability::{BINS, Bin, Reliability};
 pub use resource::Resource;
 pub use state::StateError;
+pub(crate) use stated::Stated;
+pub use stated::{OF_MEMORY, OF_OTHERS};
 pub(crate) use watch::{Fillings, Watch};
 
 /// The horizons that are asked about: 7.5 s times a power of two, up to 8.5 hours.

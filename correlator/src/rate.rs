@@ -46,9 +46,14 @@ const GAP: u32 = 180;
 /// A rise that stood for so many windows is what is usual now, unless it is more than a cold watch puts up with: 12 hours.
 const SETTLED: u32 = WINDOWS_A_DAY / 2;
 
-/// The sum above which a rate counts as risen: the logarithm of windows a day for each false alarm a day, 11.4 for 0.1.
+/// The sum above which a rate counts as risen with [`FALSE_ALARMS_A_DAY`]: 11.4. What is learned goes by it.
 pub fn alarm() -> f64 {
-    (f64::from(WINDOWS_A_DAY) / FALSE_ALARMS_A_DAY).ln()
+    alarm_for(FALSE_ALARMS_A_DAY)
+}
+
+/// The logarithm of windows a day for each false alarm a day.
+fn alarm_for(false_alarms_a_day: f64) -> f64 {
+    (f64::from(WINDOWS_A_DAY) / false_alarms_a_day).ln()
 }
 
 /// One rate: how many of what was tried failed, in windows of ten seconds. About 250 bytes, whatever it has seen.
@@ -83,8 +88,9 @@ pub struct Bounds {
 /// What a watch says at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Rate {
-    /// More fails than what was usual explains.
-    pub is_risen: bool,
+    /// How much likelier what came since is at the rate that is looked for than at what was usual, as a logarithm; at most twice
+    /// [`alarm`].
+    pub sum: f64,
     /// Too little was learned to tell what is usual; what rises then is more than the bound for a cold watch.
     pub is_cold: bool,
     /// Since when, to ten seconds: when the sum was zero last.
@@ -97,6 +103,13 @@ pub struct Rate {
     pub learned: f64,
     /// How long something was tried at the longest.
     pub watched: Duration,
+}
+
+impl Rate {
+    /// Whether more fails than what was usual explains, when so many false alarms a day are put up with: from 0.00001 to 8,640.
+    pub fn is_risen(&self, false_alarms_a_day: f64) -> bool {
+        self.sum > alarm_for(false_alarms_a_day)
+    }
 }
 
 /// What became of a window that ended.
@@ -162,7 +175,7 @@ impl RateWatch {
         settled.settle(window(now), &mut |_| ());
         let since = if settled.sum > 0.0 { settled.onset } else { settled.last };
         Some(Rate {
-            is_risen: settled.sum > alarm(),
+            sum: settled.sum,
             is_cold: !settled.is_warm,
             since: begin(since),
             before: settled.learned.rate(),

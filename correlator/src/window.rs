@@ -199,6 +199,11 @@ impl<'a> Window<'a> {
         self.around.thresholds.value(tunable)
     }
 
+    /// The same of a number of seconds.
+    pub fn tuned_time(&self, tunable: &Tunable) -> Duration {
+        Duration::from_secs_f64(self.tuned(tunable))
+    }
+
     /// The rest of the world.
     pub fn world(&self) -> &'a World {
         self.around.world

@@ -2,17 +2,26 @@
 
 use std::time::Duration;
 
-use correlator::{Calibration, Fill, HORIZONS, Outlook, Prediction, Severity, Timestamp};
+use correlator::{Calibration, Fill, HORIZONS, Outlook, Prediction, Severity, Timestamp, Tunable};
 
 use crate::forecast::{Curve, TimeToLimit, straight_line};
 
-/// The longest horizon that someone is woken for: 32 minutes.
-const SOON: usize = 8;
 /// Without a sample for this long nothing is said: the container ended, or is not watched any more. Some things are looked at
 /// every ten seconds only.
 const FRESH: Duration = Duration::from_secs(25);
 /// Log-odds of certainty, beyond which probabilities are not told apart.
 const CERTAIN: f64 = 20.0;
+
+/// The longest horizon that someone is woken for: by default 32 minutes.
+pub(crate) const fn soon(detector: &'static str) -> Tunable {
+    Tunable {
+        detector,
+        name: "soonSeconds",
+        default: 1_920.0,
+        bounds: [30.0, 30_720.0],
+        meaning: "how soon the limit has to be met for it to be critical",
+    }
+}
 
 /// A limit that is likely enough to be met.
 #[derive(Debug, Clone, Copy)]
@@ -27,15 +36,16 @@ pub(crate) struct Danger<'a> {
 }
 
 impl<'a> Danger<'a> {
-    /// What the outlook says now: within half an hour as bad as it is, later on a warning at most. `None` when it says
-    /// nothing bad, and when the record is not fed any more.
-    pub(crate) fn of(fill: &'a Fill, outlook: &Outlook, now: Timestamp) -> Option<Self> {
+    /// What the outlook says now: what is soon is as bad as it says, later on it is a warning at most. `None` when it says nothing
+    /// bad, and when the record is not fed any more.
+    pub(crate) fn of(fill: &'a Fill, outlook: &Outlook, now: Timestamp, soon: Duration) -> Option<Self> {
         if now.since(fill.last()?.at) >= FRESH {
             return None;
         }
         let worst = |horizons: std::ops::Range<usize>| horizons.filter_map(|horizon| outlook.severity(horizon)).max();
-        let soon = worst(0..SOON + 1);
-        let severity = soon.or_else(|| worst(SOON + 1..HORIZONS.len()).map(|later| later.min(Severity::Warning)))?;
+        let later = HORIZONS.partition_point(|horizon| *horizon <= soon);
+        let severity =
+            worst(0..later).or_else(|| worst(later..HORIZONS.len()).map(|later| later.min(Severity::Warning)))?;
         let horizon = outlook.soonest(severity)?;
         Some(Self {
             fill,

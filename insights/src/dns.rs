@@ -9,7 +9,7 @@ use std::time::Duration;
 use correlator::object::ServiceState;
 use correlator::{
     ContainerView, Culprit, Failure, ObjectRef, ObjectState, Outcome, Peer, PodIdentity, Remedy, Signal, Subject,
-    Timestamp, Window, World,
+    Timestamp, Tunable, Window, World,
 };
 
 use crate::destination::{Destination, behind};
@@ -42,8 +42,13 @@ const NODE_LOCAL: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(169, 254, 20, 10))
 pub(crate) const LATELY: Duration = Duration::from_secs(60);
 /// Insights that say that the queries of one pod fail.
 const OF_ONE_POD: [&str; 2] = ["dns-failing", "dns-timeout"];
-/// Pods that fail from where on it may be all of them.
-pub(crate) const ENOUGH: usize = 3;
+pub(crate) const ENOUGH: Tunable = Tunable {
+    detector: "dns-down",
+    name: "leastPods",
+    default: 3.0,
+    bounds: [2.0, 1000.0],
+    meaning: "pods that get next to no answer that are enough; single ones wait for that for 20 s",
+};
 /// When so many other pods fail as well, a pod is silent for this long, so that what is said is that all of them fail.
 const WAIT_FOR_ALL: Duration = Duration::from_secs(20);
 
@@ -140,7 +145,12 @@ pub(crate) fn server(world: &World, server: &Peer, at: Timestamp) -> String {
 /// one began to not long ago.
 pub(crate) fn waits_for_all(window: &Window<'_>, began: Timestamp) -> bool {
     let is_known = window.found().any(|insight| insight.about.contains(&Culprit::Dns));
-    !is_known && window.now().since(began) < WAIT_FOR_ALL && pods_that_fail(window, None).len() >= ENOUGH
+    !is_known && window.now().since(began) < WAIT_FOR_ALL && are_enough(window, pods_that_fail(window, None).len())
+}
+
+/// Whether so many pods fail that it may be all of them.
+pub(crate) fn are_enough(window: &Window<'_>, pods: usize) -> bool {
+    pods as f64 >= window.tuned(&ENOUGH)
 }
 
 /// The pods, by uid, of which it was found that their queries fail through no fault of their own, such as a network policy:

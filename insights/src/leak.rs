@@ -6,19 +6,31 @@
 use std::time::Duration;
 
 use correlator::fill::{BUCKETS, LEVELS};
-use correlator::{Fill, Timestamp};
+use correlator::{Fill, Timestamp, Tunable, Window};
 
 use crate::forecast::{LevelStatistics, Passage};
 use crate::trend::{mann_kendall, theil_sen};
 
 /// A life shorter than this is a warm-up.
-const LEAST_LIFE: Duration = Duration::from_secs(2 * 3_600);
+pub(crate) const LEAST_LIFE: Tunable = Tunable {
+    detector: "memory-leak",
+    name: "leastLifeSeconds",
+    default: 7_200.0,
+    bounds: [7_200.0, 604_800.0],
+    meaning: "how long a container has to have run; what grows until then warms up",
+};
 /// The part of the life that is judged.
 const JUDGED: f64 = 0.85;
 /// A rise that chance explains in one of a hundred cases.
 const SIGNIFICANT: f64 = 2.33;
 /// The growth within the window, as a share of the capacity, below which the floor does not grow any more.
-const GROWS: f64 = 0.03;
+pub(crate) const GROWS: Tunable = Tunable {
+    detector: "memory-leak",
+    name: "growthRatio",
+    default: 0.03,
+    bounds: [0.01, 0.5],
+    meaning: "part of the limit by which the floor has to rise within what is looked at",
+};
 /// Buckets at the end whose own slope counts.
 const TAIL: usize = 6;
 
@@ -42,8 +54,12 @@ impl Leak {
 }
 
 /// The verdict on a record; `None` while it is younger than two hours, and for what does not leak.
-pub(crate) fn leak(fill: &Fill) -> Option<Leak> {
-    if fill.age() < LEAST_LIFE {
+pub(crate) fn leak(window: &Window<'_>, fill: &Fill) -> Option<Leak> {
+    judged(fill, window.tuned_time(&LEAST_LIFE), window.tuned(&GROWS))
+}
+
+fn judged(fill: &Fill, least_life: Duration, grows: f64) -> Option<Leak> {
+    if fill.age() < least_life {
         return None;
     }
     let window = fill.window(level(fill)?);
@@ -56,7 +72,7 @@ pub(crate) fn leak(fill: &Fill) -> Option<Leak> {
     let span = window.width() * floor.len() as f64;
     let half = theil_sen(floor.get(floor.len() / 2..)?)?.median;
     let tail = theil_sen(floor.get(floor.len().checked_sub(TAIL)?..)?)?.median;
-    let rises = mann_kendall(&floor) > SIGNIFICANT && half.min(tail) * span > GROWS;
+    let rises = mann_kendall(&floor) > SIGNIFICANT && half.min(tail) * span > grows;
     let whole = theil_sen(&floor).filter(|_| rises)?;
     let diffusion = LevelStatistics::of(&window)?.diffusion.max(1e-12);
     Some(Leak {
@@ -103,6 +119,10 @@ mod tests {
             });
         }
         fill
+    }
+
+    fn leak(fill: &Fill) -> Option<Leak> {
+        judged(fill, Duration::from_secs_f64(LEAST_LIFE.default), GROWS.default)
     }
 
     fn saw(hours: f64) -> f64 {

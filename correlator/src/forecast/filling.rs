@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::resource::{Part, Resource};
+use super::stated::Stated;
 use super::{HORIZONS, Outlook};
 use crate::event::Body;
 use crate::fill::{Closed, Fill, Sample};
@@ -162,9 +163,17 @@ impl Filling {
     }
 
     /// A horizon was evaluated. Gives back the probability that is stated.
-    pub(crate) fn answered(&mut self, horizon: usize, at: Timestamp, answer: Option<(f64, f64)>) -> Option<f64> {
+    pub(crate) fn answered(
+        &mut self,
+        horizon: usize,
+        at: Timestamp,
+        answer: Option<(f64, f64)>,
+        stated: &Stated,
+    ) -> Option<f64> {
         let age = self.record.as_ref().map_or(Duration::ZERO, |record| record.age());
-        self.outlook.answered(horizon, at, answer, age >= HORIZONS[horizon])
+        let levels = stated.of(self.resource.ends_in_oom());
+        self.outlook
+            .answered(horizon, at, answer, age >= HORIZONS[horizon], levels)
     }
 }
 

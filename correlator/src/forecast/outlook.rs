@@ -1,15 +1,10 @@
 //! What was last answered for each horizon, and since how many evaluations that has been so.
 
 use super::HORIZONS;
+use super::stated::{Levels, SEVERITIES};
 use crate::insight::Severity;
 use crate::time::Timestamp;
 
-/// The recalibrated probability that is worth saying, and how badly.
-const STATED: [(Severity, f64); 3] = [
-    (Severity::Info, 0.3),
-    (Severity::Warning, 0.5),
-    (Severity::Critical, 0.8),
-];
 /// What is asked of a horizon that is longer than the record.
 const BEYOND_AGE: f64 = 0.7;
 /// Evaluations in a row after which a severity holds.
@@ -29,7 +24,7 @@ struct Answer {
     log_odds: Option<f64>,
     /// The recalibrated probability of this horizon alone.
     alone: Option<f64>,
-    standings: [Standing; STATED.len()],
+    standings: [Standing; SEVERITIES.len()],
 }
 
 /// Whether a threshold is held, with how many evaluations in a row were above and well below it.
@@ -76,17 +71,17 @@ impl Outlook {
         self.standing(horizon, severity).below
     }
 
-    /// How bad the outlook for a horizon is: info from 0.3, warning from 0.5, critical from 0.8, and never below 0.7 when
-    /// the record is shorter than the horizon. It holds from the second evaluation in a row that says so to the fifth in
+    /// How bad the outlook for a horizon is: unless others were chosen info from 0.3, warning from 0.5, critical from 0.8, and never
+    /// below 0.7 when the record is shorter than the horizon. It holds from the second evaluation in a row that says so to the fifth in
     /// a row that is below 0.7 times that.
     pub fn severity(&self, horizon: usize) -> Option<Severity> {
         let answer = self.0.get(horizon)?;
-        let held = STATED
+        let held = SEVERITIES
             .iter()
             .zip(&answer.standings)
             .rev()
             .find(|(_, standing)| standing.holds);
-        held.map(|((severity, _), _)| *severity)
+        held.map(|(severity, _)| *severity)
     }
 
     /// The shortest horizon whose outlook is at least this bad.
@@ -101,6 +96,7 @@ impl Outlook {
         at: Timestamp,
         answer: Option<(f64, f64)>,
         known: bool,
+        levels: &Levels,
     ) -> Option<f64> {
         let slot = &mut self.0[horizon];
         slot.at = Some(at);
@@ -108,7 +104,7 @@ impl Outlook {
         slot.alone = answer.map(|(_, probability)| probability);
         let stated = self.probability(horizon);
         let slot = &mut self.0[horizon];
-        for ((_, threshold), standing) in STATED.iter().zip(&mut slot.standings) {
+        for (threshold, standing) in levels.iter().zip(&mut slot.standings) {
             let needed = if known { *threshold } else { threshold.max(BEYOND_AGE) };
             standing.evaluate(stated.unwrap_or(0.0), needed);
         }
@@ -116,7 +112,7 @@ impl Outlook {
     }
 
     fn standing(&self, horizon: usize, severity: Severity) -> Standing {
-        let place = STATED.iter().position(|(other, _)| *other == severity);
+        let place = SEVERITIES.iter().position(|other| *other == severity);
         let standing = place.and_then(|place| self.0.get(horizon)?.standings.get(place));
         standing.copied().unwrap_or_default()
     }
@@ -139,8 +135,16 @@ impl Standing {
 mod tests {
     use super::*;
 
+    const LEVELS: Levels = [0.3, 0.5, 0.8];
+
     fn answered(outlook: &mut Outlook, horizon: usize, probability: f64, known: bool) {
-        outlook.answered(horizon, Timestamp::from_secs(1), Some((0.0, probability)), known);
+        outlook.answered(
+            horizon,
+            Timestamp::from_secs(1),
+            Some((0.0, probability)),
+            known,
+            &LEVELS,
+        );
     }
 
     #[test]
@@ -166,6 +170,19 @@ mod tests {
     }
 
     #[test]
+    fn other_levels_hold_from_the_next_evaluation_on() {
+        let mut outlook = Outlook::default();
+        (0..3).for_each(|_| answered(&mut outlook, 4, 0.6, true));
+        let strict = [0.9, 0.95, 1.0];
+        let mut held = Vec::new();
+        for _ in 0..5 {
+            outlook.answered(4, Timestamp::from_secs(2), Some((0.0, 0.6)), true, &strict);
+            held.push(outlook.severity(4));
+        }
+        assert_eq!(held, [vec![Some(Severity::Warning); 4], vec![None]].concat());
+    }
+
+    #[test]
     fn a_longer_horizon_is_never_less_likely() {
         let mut outlook = Outlook::default();
         answered(&mut outlook, 2, 0.6, true);
@@ -181,7 +198,7 @@ mod tests {
         (0..2).for_each(|_| answered(&mut outlook, 2, 0.9, true));
         assert_eq!(outlook.severity(2), Some(Severity::Critical));
         (0..5).for_each(|_| {
-            outlook.answered(2, Timestamp::from_secs(2), None, true);
+            outlook.answered(2, Timestamp::from_secs(2), None, true, &LEVELS);
         });
         assert_eq!((outlook.severity(2), outlook.probability(2)), (None, None));
     }

@@ -12,6 +12,7 @@ use super::filling::{Filling, Taken};
 use super::maturing::Maturing;
 use super::predictions::{Censored, Fate, Prediction, Predictions, Verdict};
 use super::resource::Resource;
+use super::stated::Stated;
 use super::{Calibration, Forecaster, Outlook, workloads};
 use crate::event::{Body, Event, signals};
 use crate::fact::Fact;
@@ -40,6 +41,7 @@ pub(crate) struct Watch {
     forecaster: Option<Box<dyn Forecaster>>,
     calibration: Calibration,
     maturing: Maturing,
+    stated: Stated,
 }
 
 /// The resources of one run, or of one scope as a whole, with the forecasts that wait.
@@ -97,6 +99,11 @@ impl Watch {
 
     pub(crate) fn calibrate(&mut self, calibration: Calibration) {
         self.calibration = calibration;
+    }
+
+    /// From now on forecasts are said from these probabilities on.
+    pub(crate) fn state(&mut self, stated: Stated) {
+        self.stated = stated;
     }
 
     pub(crate) fn calibration(&self) -> &Calibration {
@@ -169,7 +176,7 @@ impl Watch {
                 .filter(|log_odds| log_odds.is_finite())
                 .map(|raw| raw.clamp(-40.0, 40.0));
             let answer = log_odds.map(|raw| (raw, self.calibration.probability(horizon, raw, prior)));
-            let stated = filling.answered(horizon, taken.at, answer);
+            let stated = filling.answered(horizon, taken.at, answer, &self.stated);
             if let (true, Some(log_odds), Some(stated)) = (waits, log_odds, stated) {
                 fillings.waiting.keep(Prediction {
                     at: taken.at,

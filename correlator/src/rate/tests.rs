@@ -30,13 +30,33 @@ fn the_alarm_is_the_logarithm_of_windows_for_each_false_alarm() {
 }
 
 #[test]
+fn with_more_false_alarms_a_rise_is_told_sooner_and_with_fewer_later() {
+    let told = |false_alarms: f64| {
+        let mut watch = watch(30, 1.0);
+        (30..40).find(|window| {
+            watch.add(at(10 * window), 10.0, 100.0);
+            watch.at(at(10 * window + 10)).unwrap().is_risen(false_alarms)
+        })
+    };
+    let windows = [100.0, FALSE_ALARMS_A_DAY, 0.001].map(told);
+    assert!(
+        windows.is_sorted() && windows[0] < windows[1] && windows[1] < windows[2],
+        "{windows:?}"
+    );
+    assert!(
+        windows[0].is_some_and(|window| window > 30),
+        "one window alone is never enough: {windows:?}"
+    );
+}
+
+#[test]
 fn a_rise_says_when_it_began_what_was_before_and_how_much_was_learned() {
     let mut watch = watch(30, 1.0);
     for window in 30..35 {
         watch.add(at(10 * window), 20.0, 100.0);
     }
     let rate = watch.at(at(350)).unwrap();
-    assert!(rate.is_risen && !rate.is_cold, "{rate:?}");
+    assert!(rate.is_risen(FALSE_ALARMS_A_DAY) && !rate.is_cold, "{rate:?}");
     assert_eq!((rate.since, rate.watched), (at(300), Duration::from_secs(350)));
     assert!(
         (rate.before - 0.01).abs() < 0.001 && (rate.now - 0.2).abs() < 1e-9,
@@ -51,16 +71,19 @@ fn a_window_that_is_not_over_is_not_judged_and_one_alone_is_never_enough() {
     watch.add(at(300), 100.0, 100.0);
     assert!(watch.at(at(305)).unwrap().now.abs() < 1e-9);
     let rate = watch.at(at(310)).unwrap();
-    assert!(!rate.is_risen && rate.now > 0.99, "{rate:?}");
+    assert!(!rate.is_risen(FALSE_ALARMS_A_DAY) && rate.now > 0.99, "{rate:?}");
 }
 
 #[test]
 fn what_failed_from_the_start_is_told_and_never_becomes_usual() {
     let watch = watch(12 * 360, 40.0);
     let rate = watch.at(at(12 * 3_600)).unwrap();
-    assert!(rate.is_risen && rate.learned < 1.0, "{rate:?}");
+    assert!(rate.is_risen(FALSE_ALARMS_A_DAY) && rate.learned < 1.0, "{rate:?}");
     let little = self::watch(60, 4.0).at(at(600)).unwrap();
-    assert!(!little.is_risen && (little.before - 0.04).abs() < 0.005, "{little:?}");
+    assert!(
+        !little.is_risen(FALSE_ALARMS_A_DAY) && (little.before - 0.04).abs() < 0.005,
+        "{little:?}"
+    );
 }
 
 #[test]
@@ -70,7 +93,11 @@ fn a_rise_below_the_cold_bound_is_usual_after_twelve_hours_and_a_larger_one_is_n
         for window in 360..360 * 14 {
             watch.add(at(10 * window), failed, 100.0);
         }
-        assert_eq!(watch.at(at(14 * 3_600)).unwrap().is_risen, is_risen, "{failed}");
+        assert_eq!(
+            watch.at(at(14 * 3_600)).unwrap().is_risen(FALSE_ALARMS_A_DAY),
+            is_risen,
+            "{failed}"
+        );
     }
 }
 
@@ -84,7 +111,7 @@ fn the_end_of_the_trouble_ends_the_alarm_and_teaches_nothing() {
         watch.add(at(10 * window), 1.0, 100.0);
     }
     let rate = watch.at(at(1_100)).unwrap();
-    assert!(!rate.is_risen && rate.before < 0.011, "{rate:?}");
+    assert!(!rate.is_risen(FALSE_ALARMS_A_DAY) && rate.before < 0.011, "{rate:?}");
 }
 
 #[test]
@@ -93,9 +120,9 @@ fn half_an_hour_without_a_trial_ends_a_sum() {
     for window in 60..65 {
         watch.add(at(10 * window), 50.0, 100.0);
     }
-    assert!(watch.at(at(700)).unwrap().is_risen);
+    assert!(watch.at(at(700)).unwrap().is_risen(FALSE_ALARMS_A_DAY));
     watch.add(at(3_000), 0.0, 1.0);
-    assert!(!watch.at(at(3_010)).unwrap().is_risen);
+    assert!(!watch.at(at(3_010)).unwrap().is_risen(FALSE_ALARMS_A_DAY));
 }
 
 #[test]
@@ -118,12 +145,12 @@ fn a_share_that_is_nearly_all_can_be_usual_and_never_rises() {
     let mut searches = RateWatch::new(Bounds::default());
     for window in 0..500 {
         searches.add(at(10 * window), 80.0, 100.0);
-        assert!(!searches.at(at(10 * window + 10)).unwrap().is_risen);
+        assert!(!searches.at(at(10 * window + 10)).unwrap().is_risen(FALSE_ALARMS_A_DAY));
     }
     for window in 500..520 {
         searches.add(at(10 * window), 99.0, 100.0);
     }
-    assert!(searches.at(at(5_200)).unwrap().is_risen);
+    assert!(searches.at(at(5_200)).unwrap().is_risen(FALSE_ALARMS_A_DAY));
 }
 
 /// One answer a second, for so many seconds from some second on.
@@ -138,11 +165,14 @@ fn slow_is_what_hardly_ever_took_so_long_before() {
     let mut slow = Slowness::new(None);
     answers(&mut slow, 0, 600, 2);
     let usual = slow.at(at(600)).unwrap();
-    assert!(!usual.rate.is_risen && usual.learned > 500, "{usual:?}");
+    assert!(
+        !usual.rate.is_risen(FALSE_ALARMS_A_DAY) && usual.learned > 500,
+        "{usual:?}"
+    );
     answers(&mut slow, 600, 60, 8);
     let risen = slow.at(at(660)).unwrap();
     assert!(
-        risen.rate.is_risen && risen.limit < Duration::from_millis(3),
+        risen.rate.is_risen(FALSE_ALARMS_A_DAY) && risen.limit < Duration::from_millis(3),
         "{risen:?}"
     );
     assert!(risen.rate.since == at(600) && risen.learned == 600, "{risen:?}");
@@ -157,9 +187,9 @@ fn what_is_slow_from_the_start_is_usual_without_a_bound_and_told_with_one() {
     for slow in [&mut free, &mut bound] {
         answers(slow, 0, 1_200, 300);
     }
-    assert!(!free.at(at(1_200)).unwrap().rate.is_risen);
+    assert!(!free.at(at(1_200)).unwrap().rate.is_risen(FALSE_ALARMS_A_DAY));
     let told = bound.at(at(1_200)).unwrap();
-    assert!(told.rate.is_risen && told.learned == 0, "{told:?}");
+    assert!(told.rate.is_risen(FALSE_ALARMS_A_DAY) && told.learned == 0, "{told:?}");
 }
 
 fn event(seconds: u64, signal: &str, body: Body) -> Event {
@@ -223,9 +253,12 @@ fn syns_that_nobody_answers_are_no_loss_and_refusals_are_no_resets() {
     let rates = rates(&events);
     for kind in [RateKind::Retransmitted, RateKind::ResetReceived] {
         let rate = rates.of(kind, at(300)).unwrap();
-        assert!(!rate.is_risen && rate.before < 0.001, "{kind:?} {rate:?}");
+        assert!(
+            !rate.is_risen(FALSE_ALARMS_A_DAY) && rate.before < 0.001,
+            "{kind:?} {rate:?}"
+        );
     }
-    assert!(rates.connects(&peer(2), at(300)).unwrap().is_risen);
+    assert!(rates.connects(&peer(2), at(300)).unwrap().is_risen(FALSE_ALARMS_A_DAY));
 }
 
 #[test]

@@ -11,11 +11,17 @@
 
 use std::time::Duration;
 
-use correlator::{Detector, Gap, Insight, Scope, Severity, Source, Subject, Timestamp, Verdict, Window};
+use correlator::{Detector, Gap, Insight, Scope, Severity, Source, Subject, Timestamp, Tunable, Verdict, Window};
 
 use crate::phrase::count;
 
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Tunable = Tunable {
+    detector: "blind-spot",
+    name: "patienceSeconds",
+    default: 2.0,
+    bounds: [0.0, 3600.0],
+    meaning: "how long a source may be blind, as when it is started again",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -33,6 +39,10 @@ impl Detector for Rule {
         Duration::from_secs(5)
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[PATIENCE]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         if *window.scope() != Scope::Cluster {
             return Verdict::Quiet;
@@ -40,7 +50,7 @@ impl Detector for Rule {
         let lasting = window
             .world()
             .gaps()
-            .filter(|(since, _)| window.now().since(*since) >= PATIENCE);
+            .filter(|(since, _)| window.now().since(*since) >= window.tuned_time(&PATIENCE));
         let gaps = lasting.map(|(since, gap)| blind(*since, gap));
         let losses = window
             .world()

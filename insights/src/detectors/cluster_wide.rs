@@ -12,15 +12,35 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use correlator::{Culprit, Detector, Insight, ObjectRef, Scope, Severity, Source, Subject, Verdict, Window, World};
+use correlator::{
+    Culprit, Detector, Insight, ObjectRef, Scope, Severity, Source, Subject, Tunable, Verdict, Window, World,
+};
 
 use crate::nodes;
 use crate::phrase::count;
 use crate::workloads;
 
-const PODS: usize = 10;
-const NODES: usize = 2;
-const SHARE: f64 = 0.2;
+const PODS: Tunable = Tunable {
+    detector: "cluster-wide",
+    name: "leastPods",
+    default: 11.0,
+    bounds: [2.0, 1e6],
+    meaning: "pods with one trouble that are enough",
+};
+const NODES: Tunable = Tunable {
+    detector: "cluster-wide",
+    name: "leastNodes",
+    default: 3.0,
+    bounds: [2.0, 1e5],
+    meaning: "nodes with one trouble that are enough",
+};
+const SHARE: Tunable = Tunable {
+    detector: "cluster-wide",
+    name: "victimsRatio",
+    default: 0.2,
+    bounds: [0.01, 1.0],
+    meaning: "part of all pods, or nodes, that is not enough: more have to have the trouble",
+};
 /// Those that are told of.
 const NAMED: usize = 5;
 
@@ -34,6 +54,10 @@ impl Detector for Rule {
 
     fn needs(&self) -> &'static [&'static str] {
         &["k8s/pods", "k8s/nodes"]
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[PODS, NODES, SHARE]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -88,8 +112,9 @@ fn waves<'a>(window: &Window<'a>, own: &str) -> Vec<Wave<'a>> {
         }
     }
     let is_wave = |wave: &Wave<'_>| {
-        let least = if wave.noun == "node" { NODES } else { PODS };
-        wave.victims.len() > least && wave.victims.len() as f64 > SHARE * wave.total as f64
+        let least = if wave.noun == "node" { &NODES } else { &PODS };
+        let victims = wave.victims.len() as f64;
+        victims >= window.tuned(least) && victims > window.tuned(&SHARE) * wave.total as f64
     };
     let mut waves: Vec<Wave<'a>> = waves.into_values().filter(is_wave).collect();
     waves.sort_by_key(|wave| std::cmp::Reverse(wave.victims.len()));

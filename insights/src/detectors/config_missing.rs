@@ -12,10 +12,8 @@
 //!
 //! **What to do.** Create the object, or mend the name or key in the pod template.
 
-use std::time::Duration;
-
 use correlator::{
-    ContainerView, Detector, Insight, Pod, PodIdentity, Remedy, Source, Subject, Timestamp, Verdict, Window,
+    ContainerView, Detector, Insight, Pod, PodIdentity, Remedy, Source, Subject, Timestamp, Tunable, Verdict, Window,
 };
 
 use crate::kubectl::{self, Target};
@@ -26,7 +24,13 @@ use crate::phrase::escape;
 use crate::standing::{self, Setup};
 use crate::{advice, changes, suspects};
 
-const GRACE: Duration = Duration::from_secs(30);
+const GRACE: Tunable = Tunable {
+    detector: "config-missing",
+    name: "patienceSeconds",
+    default: 30.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how old a pod may be that waits for what does not exist",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -40,11 +44,15 @@ impl Detector for Rule {
         &["k8s/pods", "k8s/events"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[GRACE]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let Some(pod) = window.pod().filter(|pod| !standing::is_over(pod)) else {
             return Verdict::Quiet;
         };
-        if standing::age(pod, window.now()) < GRACE {
+        if standing::age(pod, window.now()) < window.tuned_time(&GRACE) {
             return Verdict::Quiet;
         }
         let containers = window

@@ -21,19 +21,41 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Detector, Failure, Insight, Outcome, Peer, Severity, Source, Timestamp, Verdict, Window, signals,
+    ContainerView, Detector, Failure, Insight, Outcome, Peer, Severity, Source, Timestamp, Tunable, Verdict, Window,
+    signals,
 };
 
 use crate::partly::Failing;
 use crate::phrase::count;
 use crate::suspects;
-use crate::{destination, peers};
+use crate::{destination, peers, risen};
 
-const LEAST: usize = 3;
-const CRITICAL: usize = 20;
+const LEAST: Tunable = Tunable {
+    detector: "connect-refused",
+    name: "leastRefusals",
+    default: 3.0,
+    bounds: [1.0, 200.0],
+    meaning: "refusals by one address and port within five minutes that are enough, where it never answers",
+};
+const CRITICAL: Tunable = Tunable {
+    detector: "connect-refused",
+    name: "criticalRefusals",
+    default: 20.0,
+    bounds: [1.0, 200.0],
+    meaning: "refusals by one address and port within five minutes from which on it is critical",
+};
 const FRESH: Duration = Duration::from_secs(60);
 /// What becomes of some connects where others succeed.
 const PARTLY: &str = "refused";
+
+const LEAST_PARTLY: Tunable = Tunable {
+    detector: "connect-refused",
+    name: "leastPartlyRefusals",
+    default: 5.0,
+    bounds: [1.0, 200.0],
+    meaning: "refusals within a minute that are enough, where the address answers others and more fail than used to",
+};
+const FALSE_ALARMS: Tunable = risen::false_alarms("connect-refused");
 
 /// The detector.
 pub(crate) struct Rule;
@@ -47,6 +69,10 @@ impl Detector for Rule {
         &["ebpf/tcp_connect", "k8s/pods", "k8s/services", "k8s/endpointslices"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST, LEAST_PARTLY, CRITICAL, FALSE_ALARMS]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let found = window
             .containers()
@@ -58,10 +84,12 @@ impl Detector for Rule {
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insight> {
     let failing = Failing {
-        is_it: |failure| failure.outcome == Outcome::Refused,
+        is_it: &|failure| failure.outcome == Outcome::Refused,
         last_answer,
         lately: FRESH,
-        least: LEAST,
+        least: window.tuned(&LEAST),
+        least_partly: window.tuned(&LEAST_PARTLY),
+        false_alarms: window.tuned(&FALSE_ALARMS),
         fate: PARTLY,
         insight,
     };
@@ -91,7 +119,7 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, peer: &Peer, fail
     let (number, world) = (failures.len(), window.world());
     let times = failures.iter().map(|failure| failure.at);
     let (first, last) = (times.clone().min().unwrap_or_default(), times.max().unwrap_or_default());
-    let severity = if number >= CRITICAL {
+    let severity = if number as f64 >= window.tuned(&CRITICAL) {
         Severity::Critical
     } else {
         Severity::Warning

@@ -17,12 +17,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use correlator::{ContainerView, Culprit, Detector, Insight, Peer, Severity, SlowRate, Source, Tunable, Verdict, Window, signals};
+use correlator::{
+    ContainerView, Culprit, Detector, Insight, Peer, Severity, SlowRate, Source, Tunable, Verdict, Window, signals,
+};
 
 use crate::latency::{self, Slowest};
-use crate::peers;
 use crate::phrase::duration;
 use crate::suspects;
+use crate::{peers, risen};
 
 /// After this a SYN is sent again (RFC 6298, 2.1), less what the kernel's timers and the sketch of durations are off by.
 const SENT_AGAIN: Duration = Duration::from_millis(850);
@@ -52,6 +54,15 @@ const LATELY: Duration = Duration::from_secs(60);
 /// Peers that are named.
 const NAMED: usize = 3;
 
+const LEAST_CONNECTS: Tunable = Tunable {
+    detector: "connect-slow",
+    name: "leastConnects",
+    default: 30.0,
+    bounds: [10.0, 1e6],
+    meaning: "connects within a minute that are enough to judge by",
+};
+const FALSE_ALARMS: Tunable = risen::false_alarms("connect-slow");
+
 /// The detector.
 pub(crate) struct Rule;
 
@@ -65,14 +76,24 @@ impl Detector for Rule {
     }
 
     fn tunables(&self) -> &'static [Tunable] {
-        &[LONG, TIMES, CRITICAL]
+        &[LONG, TIMES, CRITICAL, LEAST_CONNECTS, FALSE_ALARMS]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let found = window.containers().iter().filter_map(|container| {
-            let slowest = latency::slowest(container, &signals::TCP_CONNECT, window.now())?;
+            let slowest = latency::slowest(
+                container,
+                &signals::TCP_CONNECT,
+                window.now(),
+                window.tuned(&LEAST_CONNECTS),
+            )?;
             let slow = container.rates?.slow_connects(window.now())?;
-            latency::has_shifted(slowest, &slow, [&LONG, &TIMES].map(|one| window.tuned(one))).then(|| insight(window, container, slowest, &slow))
+            latency::has_shifted(
+                slowest,
+                &slow,
+                [&LONG, &TIMES, &FALSE_ALARMS].map(|one| window.tuned(one)),
+            )
+            .then(|| insight(window, container, slowest, &slow))
         });
         Verdict::of(found.collect())
     }
@@ -120,7 +141,11 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, slowest: Slowest,
         );
     }
     if let [only] = &peers.into_iter().collect::<Vec<_>>()[..] {
-        insight.cause = format!("{}; it connects to {} only", insight.cause, peers::name(world, only, now));
+        insight.cause = format!(
+            "{}; it connects to {} only",
+            insight.cause,
+            peers::name(world, only, now)
+        );
         insight.suspects = suspects::peer(world, only, now);
         let why = "it is the only one that the container connects to";
         insight.remedies.extend(peers::look(world, only, now, why));

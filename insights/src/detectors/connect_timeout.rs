@@ -21,22 +21,48 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Detector, Failure, Insight, Outcome, Peer, Severity, Source, Timestamp, Verdict, Window, signals,
+    ContainerView, Detector, Failure, Insight, Outcome, Peer, Severity, Source, Timestamp, Tunable, Verdict, Window,
+    signals,
 };
 
 use crate::obstacles::{self, Obstacle};
 use crate::partly::Failing;
-use crate::peers;
 use crate::phrase::{count, duration};
 use crate::suspects;
+use crate::{peers, risen};
 
-const LEAST: usize = 3;
-const CRITICAL: usize = 20;
+const LEAST: Tunable = Tunable {
+    detector: "connect-timeout",
+    name: "leastUnanswered",
+    default: 3.0,
+    bounds: [1.0, 200.0],
+    meaning: "connects to one address and port without an answer within five minutes that are enough, where it never answers",
+};
+const CRITICAL: Tunable = Tunable {
+    detector: "connect-timeout",
+    name: "criticalUnanswered",
+    default: 20.0,
+    bounds: [1.0, 200.0],
+    meaning: "connects without an answer within five minutes from which on it is critical",
+};
 const FRESH: Duration = Duration::from_secs(60);
 /// What becomes of some connects where others succeed.
 const PARTLY: &str = "not answered";
-/// From where on a connect that its own side gave up counts.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PATIENCE: Tunable = Tunable {
+    detector: "connect-timeout",
+    name: "givenUpSeconds",
+    default: 1.0,
+    bounds: [0.05, 60.0],
+    meaning: "how long a connect that its own side gave up has to have waited to count as not answered",
+};
+const LEAST_PARTLY: Tunable = Tunable {
+    detector: "connect-timeout",
+    name: "leastPartlyUnanswered",
+    default: 5.0,
+    bounds: [1.0, 200.0],
+    meaning: "connects without an answer within a minute that are enough, where the address answers others and more fail than used to",
+};
+const FALSE_ALARMS: Tunable = risen::false_alarms("connect-timeout");
 
 /// The detector.
 pub(crate) struct Rule;
@@ -57,6 +83,10 @@ impl Detector for Rule {
         ]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST, LEAST_PARTLY, CRITICAL, PATIENCE, FALSE_ALARMS]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let found = window
             .containers()
@@ -67,21 +97,24 @@ impl Detector for Rule {
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insight> {
+    let patience = window.tuned_time(&PATIENCE);
     let failing = Failing {
-        is_it: is_unanswered,
+        is_it: &|failure| is_unanswered(failure, patience),
         last_answer,
         lately: FRESH,
-        least: LEAST,
+        least: window.tuned(&LEAST),
+        least_partly: window.tuned(&LEAST_PARTLY),
+        false_alarms: window.tuned(&FALSE_ALARMS),
         fate: PARTLY,
         insight,
     };
     failing.in_container(window, container)
 }
 
-fn is_unanswered(failure: &Failure) -> bool {
+fn is_unanswered(failure: &Failure, patience: Duration) -> bool {
     match failure.outcome {
         Outcome::TimedOut | Outcome::Unreachable => true,
-        Outcome::Aborted => failure.took >= PATIENCE,
+        Outcome::Aborted => failure.took >= patience,
         _ => false,
     }
 }
@@ -101,7 +134,7 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, peer: &Peer, fail
     let obstacle = window
         .pod()
         .and_then(|pod| obstacles::between(world, pod, peer, "TCP", last));
-    let severity = if number >= CRITICAL {
+    let severity = if number as f64 >= window.tuned(&CRITICAL) {
         Severity::Critical
     } else {
         Severity::Warning

@@ -10,13 +10,25 @@
 //!
 //! **What to do.** Find who opens so many connections; raise the limit on the node if the load is real.
 
-use correlator::{Detector, Insight, Series, Severity, Source, Verdict, Window, signals};
+use correlator::{Detector, Insight, Series, Severity, Source, Tunable, Verdict, Window, signals};
 
 use crate::phrase::percent;
 use crate::remedies;
 
-const NEARLY: f64 = 0.9;
-const FULL: f64 = 0.98;
+const NEARLY: Tunable = Tunable {
+    detector: "conntrack-full",
+    name: "fullRatio",
+    default: 0.9,
+    bounds: [0.1, 1.0],
+    meaning: "part of the table in use that is too much",
+};
+const FULL: Tunable = Tunable {
+    detector: "conntrack-full",
+    name: "criticalFullRatio",
+    default: 0.98,
+    bounds: [0.1, 1.0],
+    meaning: "part of the table in use from which on it is critical",
+};
 const READINGS: usize = 2;
 
 /// The detector.
@@ -31,6 +43,10 @@ impl Detector for Rule {
         &["node"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[NEARLY, FULL]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         Verdict::of(on_node(window).into_iter().collect())
     }
@@ -41,13 +57,14 @@ fn on_node(window: &Window<'_>) -> Option<Insight> {
     let most = last(&signals::NODE_CONNTRACK_MAX).filter(|most| most.last > 0.0)?.last;
     let entries = window.own().series(&signals::NODE_CONNTRACK_ENTRIES)?;
     let share = |bucket: &correlator::Bucket| bucket.last / most;
+    let nearly = window.tuned(&NEARLY);
     let lasting = entries
         .buckets()
         .rev()
-        .take_while(|bucket| share(bucket) >= NEARLY)
+        .take_while(|bucket| share(bucket) >= nearly)
         .count();
     let now = entries.last().filter(|_| lasting >= READINGS)?;
-    let severity = if share(now) >= FULL {
+    let severity = if share(now) >= window.tuned(&FULL) {
         Severity::Critical
     } else {
         Severity::Warning

@@ -13,7 +13,9 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, Pod, Scope, Severity, Signal, Source, Tunable, Verdict, Window, signals};
+use correlator::{
+    ContainerView, Detector, Insight, Pod, Scope, Severity, Signal, Source, Tunable, Verdict, Window, signals,
+};
 
 use crate::nodes::{look_at, pods_on};
 use crate::phrase::duration;
@@ -82,7 +84,9 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
         .last()?
         .history
         .latencies(&RUNQUEUE_WAIT, now.minus(REACH), now);
-    let p95 = waits.quantile(0.95).filter(|_| waits.count() as f64 >= window.tuned(&LEAST_WAITS));
+    let p95 = waits
+        .quantile(0.95)
+        .filter(|_| waits.count() as f64 >= window.tuned(&LEAST_WAITS));
     let is_slow = p95.is_some_and(|p95| p95.as_secs_f64() > window.tuned(&WAIT));
     if !is_slow && waiting < window.tuned(&WAITING) {
         return None;

@@ -14,7 +14,9 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, Remedy, Risk, Severity, Signal, Source, Tunable, Verdict, Window, signals};
+use correlator::{
+    ContainerView, Detector, Insight, Remedy, Risk, Severity, Signal, Source, Tunable, Verdict, Window, signals,
+};
 
 use crate::kubectl::{Resources, Target, set_resources};
 use crate::phrase::{duration, percent};
@@ -106,7 +108,9 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
         duration(stood)
     );
     insight = insight.because(now, Source::Cgroup, says);
-    insight.remedies.extend(limit.and_then(|limit| raise(window, container, limit)));
+    insight
+        .remedies
+        .extend(limit.and_then(|limit| raise(window, container, limit)));
     Some(insight)
 }
 

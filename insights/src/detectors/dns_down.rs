@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, Pod, Remedy, Scope, Severity, Source, Subject, Verdict, Window,
+    Culprit, Detector, Insight, ObjectRef, Pod, Remedy, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
 };
 
 use crate::destination;
@@ -26,8 +26,13 @@ use crate::kubectl::Kubectl;
 use crate::phrase::count;
 use crate::remedies;
 
-/// Their share of the pods that asked.
-const SHARE: f64 = 0.8;
+const SHARE: Tunable = Tunable {
+    detector: "dns-down",
+    name: "downRatio",
+    default: 0.8,
+    bounds: [0.1, 1.0],
+    meaning: "part of the pods that asked, of a node or the cluster, that gets next to no answer",
+};
 /// The port that the DNS Service is asked at.
 const PORT: u16 = 53;
 
@@ -49,6 +54,10 @@ impl Detector for Rule {
         ]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[SHARE, dns::ENOUGH]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let found = match window.scope() {
             Scope::Node(name) => on_node(window, name),
@@ -62,8 +71,8 @@ impl Detector for Rule {
 }
 
 /// Whether so many pods are down that it is no single one's fault.
-fn is_general(reach: Reach) -> bool {
-    reach.down >= dns::ENOUGH && reach.down as f64 >= SHARE * reach.asked as f64
+fn is_general(window: &Window<'_>, reach: Reach) -> bool {
+    dns::are_enough(window, reach.down) && reach.down as f64 >= window.tuned(&SHARE) * reach.asked as f64
 }
 
 fn pods<'a>(window: &'a Window<'_>, node: Option<&'a str>) -> impl Iterator<Item = &'a Pod> {
@@ -74,7 +83,7 @@ fn pods<'a>(window: &'a Window<'_>, node: Option<&'a str>) -> impl Iterator<Item
 /// What is wrong with the whole cluster's name resolution, and how far it reaches.
 fn of_cluster(window: &Window<'_>) -> Option<(Reach, Option<String>)> {
     let fail = dns::pods_that_fail(window, None);
-    if fail.len() < dns::ENOUGH {
+    if !dns::are_enough(window, fail.len()) {
         return None;
     }
     let world = window.world();
@@ -88,7 +97,7 @@ fn of_cluster(window: &Window<'_>) -> Option<(Reach, Option<String>)> {
         return None;
     }
     let reach = dns::reach(window, pods(window, None));
-    is_general(reach).then_some((reach, nowhere))
+    is_general(window, reach).then_some((reach, nowhere))
 }
 
 fn in_cluster(window: &Window<'_>, service: &Arc<ObjectRef>) -> Option<Insight> {
@@ -126,11 +135,11 @@ fn behind(window: &Window<'_>, service: &ObjectRef) -> Vec<Culprit> {
 }
 
 fn on_node(window: &Window<'_>, node: &str) -> Option<Insight> {
-    if dns::pods_that_fail(window, Some(node)).len() < dns::ENOUGH || of_cluster(window).is_some() {
+    if !dns::are_enough(window, dns::pods_that_fail(window, Some(node)).len()) || of_cluster(window).is_some() {
         return None;
     }
     let reach = dns::reach(window, pods(window, Some(node)));
-    if !is_general(reach) {
+    if !is_general(window, reach) {
         return None;
     }
     let title = format!(

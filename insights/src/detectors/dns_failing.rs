@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use correlator::{
     ContainerView, Culprit, Detector, DnsAnswer, Insight, Outcome, Peer, Rate, RateKind, Severity, Source, Timestamp,
-    Verdict, Window,
+    Tunable, Verdict, Window,
 };
 
 use crate::dns::{self, LATELY, Tally};
@@ -31,12 +31,24 @@ use crate::peers;
 use crate::phrase::{count, escape, percent};
 use crate::risen;
 
-/// Answers within a minute that are no answers.
-const LEAST: f64 = 5.0;
-/// Their share of all answers from where on it is critical.
-const CRITICAL_SHARE: f64 = 0.05;
+const LEAST: Tunable = Tunable {
+    detector: "dns-failing",
+    name: "leastFailures",
+    default: 5.0,
+    bounds: [1.0, 1e6],
+    meaning: "answers with an error within a minute that are enough",
+};
+const CRITICAL_SHARE: Tunable = Tunable {
+    detector: "dns-failing",
+    name: "criticalRatio",
+    default: 0.05,
+    bounds: [0.001, 1.0],
+    meaning: "part of a minute's answers with an error from which on it is critical, when that is five times what is usual",
+};
 /// Characters of a name that are shown.
 const NAME: usize = 120;
+
+const FALSE_ALARMS: Tunable = risen::false_alarms("dns-failing");
 
 /// The detector.
 pub(crate) struct Rule;
@@ -54,6 +66,10 @@ impl Detector for Rule {
         Duration::from_secs(90)
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST, CRITICAL_SHARE, FALSE_ALARMS]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         Verdict::each(window, in_container)
     }
@@ -61,15 +77,15 @@ impl Detector for Rule {
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
     let tally = Tally::lately(container, window.now());
-    if tally.broken < LEAST {
+    if tally.broken < window.tuned(&LEAST) {
         return None;
     }
     let share = tally.broken / tally.answered;
     let rate = container.rates?.of(RateKind::DnsFailed, window.now())?;
-    if !risen::is_too_much(&rate, RateKind::DnsFailed, share) {
+    if !risen::is_too_much(window, &FALSE_ALARMS, &rate, RateKind::DnsFailed, share) {
         return None;
     }
-    let severity = risen::severity(&rate, share, CRITICAL_SHARE);
+    let severity = risen::severity(&rate, share, window.tuned(&CRITICAL_SHARE));
     let answers: Vec<_> = broken(container, window.now()).collect();
     let began = answers.first().map_or(window.now(), |(at, _)| *at);
     if dns::waits_for_all(window, began) {

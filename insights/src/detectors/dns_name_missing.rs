@@ -19,9 +19,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use correlator::rate::FALSE_ALARMS_A_DAY;
 use correlator::{
     ContainerView, Culprit, Detector, Insight, ObjectRef, ObjectState, RateKind, Remedy, Severity, Source, Timestamp,
-    Verdict, Window, World,
+    Tunable, Verdict, Window, World,
 };
 
 use crate::destination;
@@ -32,7 +33,13 @@ use crate::names::{self, Meaning};
 use crate::phrase::{count, escape};
 use crate::risen;
 
-const LEAST: usize = 3;
+const LEAST: Tunable = Tunable {
+    detector: "dns-name-missing",
+    name: "leastLookups",
+    default: 3.0,
+    bounds: [1.0, 100.0],
+    meaning: "lookups of one name within five minutes that found nothing and are enough",
+};
 const FRESH: Duration = Duration::from_secs(60);
 /// Characters of a name that are shown.
 const NAME: usize = 120;
@@ -51,6 +58,10 @@ impl Detector for Rule {
 
     fn hold(&self) -> Duration {
         Duration::from_secs(90)
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -74,7 +85,10 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insig
         let since = lookups
             .iter()
             .any(|other| other.name == *name && other.is_found() && other.first > last);
-        missing.len() >= LEAST && window.now().since(last) < FRESH && !since && !is_reversed_address(name)
+        missing.len() as f64 >= window.tuned(&LEAST)
+            && window.now().since(last) < FRESH
+            && !since
+            && !is_reversed_address(name)
     };
     let is_the_servers_fault = |missing: &[&Lookup]| {
         let asked = |lookup: &&Lookup| dns::is_of_cluster(window.world(), &lookup.resolver, lookup.last);
@@ -138,8 +152,12 @@ fn insight(
     let rate = container
         .rates
         .and_then(|rates| rates.of(RateKind::DnsMissing, window.now()));
-    if let Some(rate) = rate.filter(|rate| rate.is_risen) {
-        insight = insight.because(rate.since, Source::Kernel, format!("NXDOMAIN in {}", risen::says(&rate, "answers")));
+    if let Some(rate) = rate.filter(|rate| rate.is_risen(FALSE_ALARMS_A_DAY)) {
+        insight = insight.because(
+            rate.since,
+            Source::Kernel,
+            format!("NXDOMAIN in {}", risen::says(&rate, "answers")),
+        );
     }
     if let Some(says) = stated(meaning) {
         insight = insight.because(window.now(), Source::Kubernetes, says);

@@ -13,9 +13,7 @@
 //!
 //! **What to do.** Write the name with a dot at its end, or set `ndots:2` for the pod.
 
-use correlator::{
-    ContainerView, Detector, Insight, Remedy, Risk, Severity, Signal, Source, Timestamp, Verdict, Window,
-};
+use correlator::{ContainerView, Detector, Insight, Remedy, Risk, Severity, Signal, Source, Tunable, Verdict, Window};
 
 use crate::dns::{self, LATELY};
 use crate::kubectl::on_object;
@@ -23,11 +21,27 @@ use crate::lookups::{self, Domains, Lookup};
 use crate::phrase::{count, escape};
 use crate::rates;
 
-/// Answers a second that a name does not exist.
-const LEAST_A_SECOND: f64 = 5.0;
-const WARNING_A_SECOND: f64 = 50.0;
-/// Of them, for each answer that it does.
-const RATIO: f64 = 3.0;
+const LEAST_A_SECOND: Tunable = Tunable {
+    detector: "dns-search-amplification",
+    name: "leastPerSecond",
+    default: 5.0,
+    bounds: [0.1, 1e6],
+    meaning: "answers that a name does not exist that are enough",
+};
+const WARNING_A_SECOND: Tunable = Tunable {
+    detector: "dns-search-amplification",
+    name: "warningPerSecond",
+    default: 50.0,
+    bounds: [0.1, 1e6],
+    meaning: "answers that a name does not exist from which on it is a warning",
+};
+const RATIO: Tunable = Tunable {
+    detector: "dns-search-amplification",
+    name: "leastMissesPerAnswer",
+    default: 3.0,
+    bounds: [0.5, 100.0],
+    meaning: "answers that a name does not exist for each one that it does",
+};
 /// Lookups known by name, and the share of all misses that they have.
 const LEAST_LOOKUPS: usize = 5;
 const SHARE: f64 = 0.75;
@@ -47,6 +61,10 @@ impl Detector for Rule {
         &["ebpf/dns"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST_A_SECOND, WARNING_A_SECOND, RATIO]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         Verdict::each(window, in_container)
     }
@@ -57,7 +75,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     let rise = |signal: &Signal| rates::between(container, signal, now.minus(LATELY), now);
     let (missing, good) = (rise(&dns::MISSING), rise(&dns::GOOD));
     let a_second = missing / LATELY.as_secs_f64();
-    if a_second < LEAST_A_SECOND || missing < RATIO * good || good <= 0.0 {
+    if a_second < window.tuned(&LEAST_A_SECOND) || missing < window.tuned(&RATIO) * good || good <= 0.0 {
         return None;
     }
     let lookups = lookups::of(container, &Domains::of(container));
@@ -68,17 +86,17 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     let wasted: usize = searched.iter().map(|lookup| lookup.missing.len()).sum();
     let known: usize = lookups.iter().map(|lookup| lookup.missing.len()).sum();
     let is_by_search = searched.len() >= LEAST_LOOKUPS && wasted as f64 >= SHARE * known as f64;
-    is_by_search.then(|| insight(container, now, (missing, good, a_second), &searched))
+    is_by_search.then(|| insight(window, container, (missing, good, a_second), &searched))
 }
 
 fn insight(
+    window: &Window<'_>,
     container: &ContainerView<'_>,
-    now: Timestamp,
     (missing, good, a_second): (f64, f64, f64),
     searched: &[&Lookup],
 ) -> Insight {
-    let subject = container.subject();
-    let severity = if a_second >= WARNING_A_SECOND {
+    let (now, subject) = (window.now(), container.subject());
+    let severity = if a_second >= window.tuned(&WARNING_A_SECOND) {
         Severity::Warning
     } else {
         Severity::Info

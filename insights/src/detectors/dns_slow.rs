@@ -16,12 +16,14 @@
 //! **What to do.** Look at the DNS server: is it throttled, are there enough of it, is its upstream slow?
 
 use correlator::{
-    ContainerView, Detector, Insight, Peer, Scope, Severity, Signal, SlowRate, Source, Tunable, Verdict, Window, signals,
+    ContainerView, Detector, Insight, Peer, Scope, Severity, Signal, SlowRate, Source, Tunable, Verdict, Window,
+    signals,
 };
 
 use crate::dns::{self, LATELY};
 use crate::latency::{self, Slowest};
 use crate::phrase::{duration, percent};
+use crate::risen;
 use crate::{destination, rates};
 
 const LONG: Tunable = Tunable {
@@ -55,6 +57,15 @@ const CRITICAL: Tunable = Tunable {
 /// Share of its periods in which the DNS server had no CPU time left.
 const THROTTLED: f64 = 0.1;
 
+const LEAST_ANSWERS: Tunable = Tunable {
+    detector: "dns-slow",
+    name: "leastAnswers",
+    default: 30.0,
+    bounds: [10.0, 1e6],
+    meaning: "answers within a minute that are enough to judge by",
+};
+const FALSE_ALARMS: Tunable = risen::false_alarms("dns-slow");
+
 /// The detector.
 pub(crate) struct Rule;
 
@@ -68,7 +79,7 @@ impl Detector for Rule {
     }
 
     fn tunables(&self) -> &'static [Tunable] {
-        &[LONG, TIMES, COLD, CRITICAL]
+        &[LONG, TIMES, COLD, CRITICAL, LEAST_ANSWERS, FALSE_ALARMS]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -77,10 +88,14 @@ impl Detector for Rule {
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
-    let slowest = latency::slowest(container, &dns::QUERY, window.now())?;
+    let slowest = latency::slowest(container, &dns::QUERY, window.now(), window.tuned(&LEAST_ANSWERS))?;
     let slow = container.rates?.slow_answers(window.now())?;
-    let is_unknown = slow.learned == 0 && slow.rate.is_risen || slow.rate.is_cold;
-    let is_told = latency::has_shifted(slowest, &slow, [&LONG, &TIMES].map(|one| window.tuned(one))) || (is_unknown && slowest.took.as_secs_f64() >= window.tuned(&COLD));
+    let is_unknown = slow.learned == 0 && slow.rate.is_risen(window.tuned(&FALSE_ALARMS)) || slow.rate.is_cold;
+    let is_told = latency::has_shifted(
+        slowest,
+        &slow,
+        [&LONG, &TIMES, &FALSE_ALARMS].map(|one| window.tuned(one)),
+    ) || (is_unknown && slowest.took.as_secs_f64() >= window.tuned(&COLD));
     is_told.then(|| insight(window, container, slowest, &slow))
 }
 

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use correlator::{
     ContainerView, Culprit, Detector, Failure, Insight, Outcome, Peer, Rate, RateKind, Severity, Source, Timestamp,
-    Verdict, Window,
+    Tunable, Verdict, Window,
 };
 
 use crate::dns::{self, Tally};
@@ -29,10 +29,23 @@ use crate::obstacles::{self, Obstacle};
 use crate::phrase::{count, percent};
 use crate::risen;
 
-/// Queries without an answer within a minute.
-const LEAST: usize = 3;
-/// Their share of all queries from where on it is critical.
-const CRITICAL_SHARE: f64 = 0.5;
+const LEAST: Tunable = Tunable {
+    detector: "dns-timeout",
+    name: "leastTimeouts",
+    default: 3.0,
+    bounds: [1.0, 200.0],
+    meaning: "queries to one server without an answer within a minute that are enough",
+};
+const CRITICAL_SHARE: Tunable = Tunable {
+    detector: "dns-timeout",
+    name: "criticalRatio",
+    default: 0.5,
+    bounds: [0.001, 1.0],
+    meaning: "part of a minute's queries without an answer from which on it is critical",
+};
+/// Without an answer, this is most of all queries.
+const MOST: f64 = 0.5;
+const FALSE_ALARMS: Tunable = risen::false_alarms("dns-timeout");
 
 /// The detector.
 pub(crate) struct Rule;
@@ -56,6 +69,10 @@ impl Detector for Rule {
         Duration::from_secs(90)
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST, CRITICAL_SHARE, FALSE_ALARMS]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         Verdict::each(window, in_container)
     }
@@ -64,7 +81,7 @@ impl Detector for Rule {
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
     let by_server = dns::failed(container, window.now(), |outcome| outcome == Outcome::TimedOut);
     let (server, failures) = by_server.into_iter().max_by_key(|(_, failures)| failures.len())?;
-    if failures.len() < LEAST {
+    if (failures.len() as f64) < window.tuned(&LEAST) {
         return None;
     }
     let tally = Tally::lately(container, window.now());
@@ -72,7 +89,8 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     let share = unanswered / (tally.answered + unanswered);
     let began = failures.iter().map(|failure| failure.at).min()?;
     let rate = container.rates?.of(RateKind::DnsTimedOut, window.now())?;
-    let is_told = is_silent(container, server, began) || risen::is_too_much(&rate, RateKind::DnsTimedOut, share);
+    let is_told = is_silent(container, server, began)
+        || risen::is_too_much(window, &FALSE_ALARMS, &rate, RateKind::DnsTimedOut, share);
     if !is_told || dns::waits_for_all(window, began) {
         return None;
     }
@@ -82,7 +100,9 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
 /// Whether a server has answered nothing since, not even that a name does not exist.
 fn is_silent(container: &ContainerView<'_>, server: &Peer, since: Timestamp) -> bool {
     let spans = container.runs.iter().filter_map(|run| run.history.spans(&dns::QUERY));
-    let has_answered = spans.filter_map(|spans| spans.answered.get(server)).any(|at| *at > since);
+    let has_answered = spans
+        .filter_map(|spans| spans.answered.get(server))
+        .any(|at| *at > since);
     let failures = container.failures(&dns::QUERY);
     let mut others = failures
         .iter()
@@ -103,7 +123,7 @@ fn insight(
     let obstacle = window
         .pod()
         .and_then(|pod| obstacles::between(world, pod, server, "UDP", last));
-    let severity = if share >= CRITICAL_SHARE {
+    let severity = if share >= window.tuned(&CRITICAL_SHARE) {
         Severity::Critical
     } else {
         Severity::Warning
@@ -155,7 +175,7 @@ fn suspects(container: &ContainerView<'_>, obstacle: Option<&Obstacle>) -> Vec<C
 }
 
 fn unexplained(share: f64) -> String {
-    if share >= CRITICAL_SHARE {
+    if share >= MOST {
         return "nothing answers at that address; no network policy that tapio knows of forbids it, so the server is down or \
                 packets to it or from it are dropped on the way"
             .to_owned();

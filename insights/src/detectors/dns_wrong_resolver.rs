@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Detector, DnsAnswer, Insight, ObjectRef, Remedy, Risk, Severity, Source, Verdict, Window,
+    ContainerView, Detector, DnsAnswer, Insight, ObjectRef, Remedy, Risk, Severity, Source, Tunable, Verdict, Window,
 };
 
 use crate::dns;
@@ -22,7 +22,13 @@ use crate::lookups::{self, Domains, Lookup};
 use crate::names::{self, Meaning};
 use crate::phrase::{count, escape};
 
-const LEAST: usize = 2;
+const LEAST: Tunable = Tunable {
+    detector: "dns-wrong-resolver",
+    name: "leastLookups",
+    default: 2.0,
+    bounds: [1.0, 100.0],
+    meaning: "lookups of the cluster's names at a server that does not know them within five minutes that are enough",
+};
 const FRESH: Duration = Duration::from_secs(60);
 /// Characters of a name that are shown.
 const NAME: usize = 120;
@@ -41,6 +47,10 @@ impl Detector for Rule {
 
     fn hold(&self) -> Duration {
         Duration::from_secs(300)
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -66,7 +76,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
         }
     }
     let (last, service) = *astray.last()?;
-    (astray.len() >= LEAST && now.since(last.last) < FRESH)
+    (astray.len() as f64 >= window.tuned(&LEAST) && now.since(last.last) < FRESH)
         .then(|| insight(window, container, &astray, last, service, cluster_dns))
 }
 

@@ -10,19 +10,29 @@
 //!
 //! **What to do.** Look at where the metrics come from; or raise the maximum.
 
-use std::time::Duration;
-
 use correlator::object::AutoscalerState;
 use correlator::{
-    Condition, Detector, Insight, ObjectRef, ObjectState, Scope, Severity, Source, Subject, Verdict, Window,
+    Condition, Detector, Insight, ObjectRef, ObjectState, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
 };
 
 use crate::kubectl::Kubectl;
 use crate::phrase::escape;
 use crate::workloads::look_at;
 
-const BROKEN: Duration = Duration::from_secs(120);
-const AT_MAXIMUM: Duration = Duration::from_secs(900);
+const BROKEN: Tunable = Tunable {
+    detector: "hpa-stuck",
+    name: "patienceSeconds",
+    default: 120.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how long an autoscaler may be without metrics or scale",
+};
+const AT_MAXIMUM: Tunable = Tunable {
+    detector: "hpa-stuck",
+    name: "atMaximumSeconds",
+    default: 900.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how long an autoscaler may be at its maximum",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -36,6 +46,10 @@ impl Detector for Rule {
         &["k8s/horizontalpodautoscalers"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[BROKEN, AT_MAXIMUM]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let Scope::Object(name) = window.scope() else {
             return Verdict::Quiet;
@@ -43,15 +57,17 @@ impl Detector for Rule {
         let Some(ObjectState::Autoscaler(autoscaler)) = window.world().object(name) else {
             return Verdict::Quiet;
         };
-        let lasts =
-            |condition: &Condition, least| condition.since.is_some_and(|since| window.now().since(since) >= least);
+        let lasts = |condition: &Condition, least: &Tunable| {
+            let since = condition.since;
+            since.is_some_and(|since| window.now().since(since) >= window.tuned_time(least))
+        };
         let is_trouble = |condition: &&Condition| {
             let is_limited = &*condition.reason == "TooManyReplicas" && autoscaler.desired >= autoscaler.max;
             match (&*condition.kind, &*condition.status) {
                 // Scaled to zero by hand: that is how an autoscaler is turned off.
                 ("ScalingActive", "False") if &*condition.reason == "ScalingDisabled" => false,
-                ("ScalingActive" | "AbleToScale", "False") => lasts(condition, BROKEN),
-                ("ScalingLimited", "True") => is_limited && lasts(condition, AT_MAXIMUM),
+                ("ScalingActive" | "AbleToScale", "False") => lasts(condition, &BROKEN),
+                ("ScalingLimited", "True") => is_limited && lasts(condition, &AT_MAXIMUM),
                 _ => false,
             }
         };

@@ -18,9 +18,8 @@
 //! the registry or the node's way there, or use a mirror.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use correlator::{ContainerView, Culprit, Detector, Insight, Pod, Remedy, Source, Verdict, Window};
+use correlator::{ContainerView, Culprit, Detector, Insight, Pod, Remedy, Source, Tunable, Verdict, Window};
 use serde_json::json;
 
 use crate::kubectl::{self, PatchType, Target};
@@ -28,8 +27,13 @@ use crate::messages::image::{self, PullFailure, Why};
 use crate::phrase::escape;
 use crate::{advice, changes, standing, suspects};
 
-/// What may pass is told of pods that are older.
-const PASSING: Duration = Duration::from_secs(60);
+const PASSING: Tunable = Tunable {
+    detector: "image-pull",
+    name: "patienceSeconds",
+    default: 60.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how old a pod may be whose image cannot be had for a reason that may pass",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -41,6 +45,10 @@ impl Detector for Rule {
 
     fn needs(&self) -> &'static [&'static str] {
         &["k8s/pods", "k8s/events"]
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[PASSING]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -65,7 +73,7 @@ fn insight(window: &Window<'_>, pod: &Pod, image: &str, containers: &[&Container
     let (reason, message) = standing::waiting(first.state?)?;
     let message = message_with_cause(window, image, message);
     let failure = image::classify(message);
-    if !failure.why.is_lasting() && standing::age(pod, window.now()) < PASSING {
+    if !failure.why.is_lasting() && standing::age(pod, window.now()) < window.tuned_time(&PASSING) {
         return None;
     }
     let shown = escape(image, 200);

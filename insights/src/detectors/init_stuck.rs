@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use correlator::{
     ContainerState, ContainerStatus, ContainerView, Culprit, Detector, Insight, Pod, Severity, Source,
-    TERMINATION_REACH, Verdict, Window,
+    TERMINATION_REACH, Tunable, Verdict, Window,
 };
 
 use crate::ends::{self, Cause, End};
@@ -27,8 +27,27 @@ use crate::phrase::{count, duration, escape};
 use crate::waits_for;
 use crate::{advice, remedies, standing, suspects};
 
-const LONG: Duration = Duration::from_secs(300);
-const CRITICAL: usize = 3;
+const LONG: Tunable = Tunable {
+    detector: "init-stuck",
+    name: "runningSeconds",
+    default: 300.0,
+    bounds: [10.0, 86400.0],
+    meaning: "how long an init container may run",
+};
+const CRITICAL: Tunable = Tunable {
+    detector: "init-stuck",
+    name: "criticalEnds",
+    default: 3.0,
+    bounds: [1.0, 100.0],
+    meaning: "failed ends within ten minutes from which on it is critical",
+};
+const LEAST: Tunable = Tunable {
+    detector: "init-stuck",
+    name: "leastEnds",
+    default: 2.0,
+    bounds: [1.0, 100.0],
+    meaning: "failed ends within ten minutes that are enough, of one that is not held back",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -40,6 +59,10 @@ impl Detector for Rule {
 
     fn needs(&self) -> &'static [&'static str] {
         &["k8s/pods", "ebpf/process", "ebpf/tcp_connect", "ebpf/dns"]
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LONG, LEAST, CRITICAL]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -56,10 +79,10 @@ fn find(window: &Window<'_>) -> Option<Insight> {
         .find(|container| container.key() == &*state.name)?;
     let ends = ends::of(window.now(), container, TERMINATION_REACH);
     let failed: Vec<End<'_>> = ends.into_iter().filter(|end| end.code != 0).collect();
-    let runs = running_for(window, state).filter(|runs| *runs >= LONG);
+    let runs = running_for(window, state).filter(|runs| *runs >= window.tuned_time(&LONG));
     let backs_off =
         state.restarts >= 1 && standing::waiting(state).is_some_and(|(reason, _)| reason == "CrashLoopBackOff");
-    let fails = failed.len() >= 2 || backs_off;
+    let fails = failed.len() as f64 >= window.tuned(&LEAST) || backs_off;
     (runs.is_some() || fails).then(|| insight(window, pod, container, &failed, runs.filter(|_| !fails)))
 }
 
@@ -101,7 +124,7 @@ fn insight(
                 .to_owned()
         }
     });
-    let is_critical = failed.len() >= CRITICAL && runs.is_none();
+    let is_critical = failed.len() as f64 >= window.tuned(&CRITICAL) && runs.is_none();
     let severity = if is_critical {
         Severity::Critical
     } else {

@@ -32,7 +32,6 @@ const CRITICAL: Tunable = Tunable {
     bounds: [0.0, 1.0],
     meaning: "time in which all tasks wait from which on it is critical, of a minute",
 };
-
 const IO_FULL: Signal = Signal::new("io.pressure_full");
 const SLOW: [(Signal, &str); 3] = [
     (Signal::new("file.slow_reads"), "slow read"),

@@ -9,19 +9,23 @@
 //!
 //! **What to do.** Read the log of its last pod.
 
-use std::time::Duration;
-
 use correlator::object::WorkloadState;
 use correlator::{
-    Condition, Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Verdict,
-    Window,
+    Condition, Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Tunable,
+    Verdict, Window,
 };
 
 use crate::kubectl::Kubectl;
 use crate::phrase::{count, escape};
 use crate::workloads::{look_at, why_unready};
 
-const NEWS: Duration = Duration::from_secs(600);
+const NEWS: Tunable = Tunable {
+    detector: "job-failed",
+    name: "newsSeconds",
+    default: 600.0,
+    bounds: [60.0, 604_800.0],
+    meaning: "how long ago a Job may have failed to be told of",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -35,6 +39,10 @@ impl Detector for Rule {
         &["k8s/jobs", "k8s/pods"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[NEWS]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let Scope::Object(name) = window.scope() else {
             return Verdict::Quiet;
@@ -43,7 +51,9 @@ impl Detector for Rule {
             return Verdict::Quiet;
         };
         let failed = workload.conditions.iter().find(|condition| {
-            let is_news = condition.since.is_some_and(|since| window.now().since(since) < NEWS);
+            let is_news = condition
+                .since
+                .is_some_and(|since| window.now().since(since) < window.tuned_time(&NEWS));
             &*condition.kind == "Failed" && &*condition.status == "True" && is_news
         });
         let found = failed

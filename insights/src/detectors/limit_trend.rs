@@ -15,16 +15,23 @@
 //!
 //! **What to do.** Find what grows; raise the limit where it stands, or make room.
 
-use correlator::forecast::Filling;
+use correlator::forecast::{Filling, OF_OTHERS};
 use correlator::{
-    ContainerView, Detector, Insight, PodIdentity, Remedy, Resource, Severity, Source, Subject, Verdict, Window,
+    ContainerView, Detector, Insight, PodIdentity, Remedy, Resource, Severity, Source, Subject, Tunable, Verdict,
+    Window,
 };
 
 use crate::consumers::{self, Consumer};
-use crate::danger::Danger;
+use crate::danger::{self, Danger};
 use crate::kubectl::on_pod;
 use crate::phrase::{bytes, duration, escape};
 use crate::{growth, nodes, remedies, standing};
+
+const SOON: Tunable = danger::soon("limit-trend");
+const TUNABLES: [Tunable; 4] = {
+    let [info, warning, critical] = OF_OTHERS;
+    [info, warning, critical, SOON]
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -125,6 +132,10 @@ impl Detector for Rule {
         &["cgroup", "node"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &TUNABLES
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         if window.pod().is_some_and(standing::is_over) {
             return Verdict::Quiet;
@@ -166,7 +177,12 @@ fn is_told(window: &Window<'_>, container: &ContainerView<'_>) -> bool {
 }
 
 fn told(window: &Window<'_>, subject: Subject, kind: &Kind, name: &str, filling: &Filling) -> Option<Insight> {
-    let danger = Danger::of(filling.record()?, filling.outlook(), window.now())?;
+    let danger = Danger::of(
+        filling.record()?,
+        filling.outlook(),
+        window.now(),
+        window.tuned_time(&SOON),
+    )?;
     let sample = danger.fill.last()?;
     let (capacity, written) = (sample.used + sample.headroom, kind.written);
     let what = match name {

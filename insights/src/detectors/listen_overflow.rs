@@ -15,8 +15,8 @@
 use std::time::Duration;
 
 use correlator::{
-    Bucket, ContainerView, Detector, Insight, Remedy, Risk, Series, Severity, Signal, Source, Timestamp, Verdict,
-    Window, signals,
+    Bucket, ContainerView, Detector, Insight, Remedy, Risk, Series, Severity, Signal, Source, Timestamp, Tunable,
+    Verdict, Window, signals,
 };
 
 use crate::kubectl::on_pod;
@@ -29,9 +29,27 @@ const ACCEPTS: Signal = Signal::new("tcp.accepts");
 /// What is looked at, back from now.
 const LATELY: Duration = Duration::from_secs(60);
 /// Connections turned away within a minute, and the seconds in which some were.
-const LEAST: f64 = 10.0;
-const CRITICAL: f64 = 100.0;
-const LEAST_SECONDS: usize = 3;
+const LEAST: Tunable = Tunable {
+    detector: "listen-overflow",
+    name: "leastOverflows",
+    default: 10.0,
+    bounds: [1.0, 1e6],
+    meaning: "connections turned away within a minute that are enough",
+};
+const CRITICAL: Tunable = Tunable {
+    detector: "listen-overflow",
+    name: "criticalOverflows",
+    default: 100.0,
+    bounds: [1.0, 1e6],
+    meaning: "connections turned away within a minute from which on it is critical",
+};
+const LEAST_SECONDS: Tunable = Tunable {
+    detector: "listen-overflow",
+    name: "distinctSeconds",
+    default: 3.0,
+    bounds: [1.0, 60.0],
+    meaning: "different seconds of the minute in which connections have to be turned away",
+};
 /// Share of its CPU periods in which its limit was used up.
 const THROTTLED: f64 = 0.1;
 
@@ -47,33 +65,44 @@ impl Detector for Rule {
         &["ebpf/listen_queue", "ebpf/tcp_traffic", "cgroup"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST, CRITICAL, LEAST_SECONDS]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let found = window
             .containers()
             .iter()
-            .filter_map(|container| in_container(window.now(), container));
+            .filter_map(|container| in_container(window, container));
         Verdict::of(found.collect())
     }
 }
 
-fn in_container(now: Timestamp, container: &ContainerView<'_>) -> Option<Insight> {
+fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
+    let now = window.now();
     let series = container.runs.iter().filter_map(|run| run.history.series(&OVERFLOWS));
     let is_recent = |bucket: &&Bucket| now.since(bucket.at) < LATELY && bucket.sum > 0.0;
     let buckets: Vec<&Bucket> = series.flat_map(Series::buckets).filter(is_recent).collect();
     let overflows: f64 = buckets.iter().map(|bucket| bucket.sum).sum();
-    if overflows < LEAST || buckets.len() < LEAST_SECONDS {
+    if overflows < window.tuned(&LEAST) || (buckets.len() as f64) < window.tuned(&LEAST_SECONDS) {
         return None;
     }
     let first = buckets.first().map_or(now, |bucket| bucket.at);
-    Some(insight(now, container, overflows, first, buckets.len()))
+    Some(insight(window, container, overflows, first, buckets.len()))
 }
 
-fn insight(now: Timestamp, container: &ContainerView<'_>, overflows: f64, first: Timestamp, seconds: usize) -> Insight {
-    let subject = container.subject();
+fn insight(
+    window: &Window<'_>,
+    container: &ContainerView<'_>,
+    overflows: f64,
+    first: Timestamp,
+    seconds: usize,
+) -> Insight {
+    let (now, subject) = (window.now(), container.subject());
     let rise = |signal: &Signal| rates::between(container, signal, now.minus(LATELY), now);
     let accepted = rise(&ACCEPTS);
     let throttled = rise(&signals::CPU_THROTTLED_PERIODS) / rise(&signals::CPU_PERIODS).max(1.0);
-    let severity = if overflows >= CRITICAL {
+    let severity = if overflows >= window.tuned(&CRITICAL) {
         Severity::Critical
     } else {
         Severity::Warning

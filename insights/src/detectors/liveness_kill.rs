@@ -17,7 +17,9 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, ProbeKind, ProbeSpec, REACH, Severity, Source, Verdict, Window};
+use correlator::{
+    ContainerView, Detector, Insight, ProbeKind, ProbeSpec, REACH, Severity, Source, Tunable, Verdict, Window,
+};
 
 use crate::ends::{self, Cause, End};
 use crate::messages::probe::Why;
@@ -25,8 +27,13 @@ use crate::phrase::{count, duration, escape};
 use crate::probes::{self, Finding};
 use crate::{remedies, suspects};
 
-/// Kills from which on it is critical.
-const CRITICAL: usize = 3;
+const CRITICAL: Tunable = Tunable {
+    detector: "liveness-kill",
+    name: "criticalKills",
+    default: 3.0,
+    bounds: [1.0, 100.0],
+    meaning: "kills within five minutes from which on it is critical",
+};
 /// The most that is shown of the kubelet's words, characters.
 const SHOWN: usize = 200;
 
@@ -44,6 +51,10 @@ impl Detector for Rule {
 
     fn hold(&self) -> Duration {
         Duration::from_secs(300)
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[CRITICAL]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -64,7 +75,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     let said = ends::probe_said(window, container, last.at).map(|(at, event, _)| (at, &*event.message));
     let finding = probes::explain(window, container, spec, said, last);
     let subject = container.subject();
-    let severity = if killed.len() >= CRITICAL {
+    let severity = if killed.len() as f64 >= window.tuned(&CRITICAL) {
         Severity::Critical
     } else {
         Severity::Warning

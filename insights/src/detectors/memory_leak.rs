@@ -17,15 +17,20 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, Resource, Severity, Source, Timestamp, Verdict, Window};
+use correlator::{ContainerView, Detector, Insight, Resource, Severity, Source, Timestamp, Tunable, Verdict, Window};
 
-use crate::leak::{Leak, leak};
+use crate::leak::{GROWS, LEAST_LIFE, Leak, leak};
 use crate::phrase::{bytes, duration, percent};
 use crate::{growth, remedies, standing};
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// The probability of meeting the limit within a day from which it is a warning.
-const LIKELY: f64 = 0.5;
+const LIKELY: Tunable = Tunable {
+    detector: "memory-leak",
+    name: "warningRatio",
+    default: 0.5,
+    bounds: [0.01, 1.0],
+    meaning: "probability of meeting the limit within a day from which on it is a warning",
+};
 /// Without a sample for this long nothing is said.
 const FRESH: Duration = Duration::from_secs(10);
 
@@ -45,6 +50,10 @@ impl Detector for Rule {
         Duration::from_secs(600)
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LIKELY, LEAST_LIFE, GROWS]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         if window.pod().is_some_and(standing::is_over) {
             return Verdict::Quiet;
@@ -59,11 +68,11 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     if window.now().since(sample.at) >= FRESH || is_told(window, container) {
         return None;
     }
-    let leak = leak(fill)?;
+    let leak = leak(window, fill)?;
     let capacity = sample.used + sample.headroom;
     let hourly = |rate: f64| bytes(rate * capacity * 3_600.0);
     let within_a_day = leak.probability(DAY);
-    let severity = if within_a_day >= LIKELY {
+    let severity = if within_a_day >= window.tuned(&LIKELY) {
         Severity::Warning
     } else {
         Severity::Info

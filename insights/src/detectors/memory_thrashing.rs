@@ -16,7 +16,8 @@
 use std::time::Duration;
 
 use correlator::{
-    Bucket, ContainerView, Detector, Insight, Series, Severity, Signal, Source, Timestamp, Tunable, Verdict, Window, signals,
+    Bucket, ContainerView, Detector, Insight, Series, Severity, Signal, Source, Timestamp, Tunable, Verdict, Window,
+    signals,
 };
 
 use crate::memory_kills::{self, Class};

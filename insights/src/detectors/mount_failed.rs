@@ -14,9 +14,7 @@
 //!
 //! **What to do.** Mend what is named: the class, the access mode, the stale attachment, the export.
 
-use std::time::Duration;
-
-use correlator::{Detector, Insight, ObjectRef, Pod, Remedy, Source, Verdict, Window};
+use correlator::{Detector, Insight, ObjectRef, Pod, Remedy, Source, Tunable, Verdict, Window};
 
 use crate::kubectl::{self, Target};
 use crate::messages::mount::{self, MountFailure, Why};
@@ -24,9 +22,27 @@ use crate::phrase::{count, ending, escape};
 use crate::standing::{self, Setup, Told};
 use crate::{advice, suspects};
 
-const GRACE: Duration = Duration::from_secs(30);
-const MOVING: Duration = Duration::from_secs(60);
-const SYNCING: Duration = Duration::from_secs(300);
+const GRACE: Tunable = Tunable {
+    detector: "mount-failed",
+    name: "patienceSeconds",
+    default: 30.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how old a pod may be that cannot get its volume for other reasons",
+};
+const MOVING: Tunable = Tunable {
+    detector: "mount-failed",
+    name: "movingSeconds",
+    default: 60.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how old a pod may be while its volume is attached elsewhere, as when it moves",
+};
+const SYNCING: Tunable = Tunable {
+    detector: "mount-failed",
+    name: "syncingSeconds",
+    default: 300.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how old a pod may be while the kubelet has not read a ConfigMap or Secret yet",
+};
 
 /// Characters of a message that a cause quotes.
 const QUOTED: usize = 160;
@@ -43,6 +59,10 @@ impl Detector for Rule {
         &["k8s/pods", "k8s/events", "k8s/persistentvolumeclaims"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[GRACE, MOVING, SYNCING]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         Verdict::of(mounting(window).into_iter().collect())
     }
@@ -55,11 +75,11 @@ fn mounting(window: &Window<'_>) -> Option<Insight> {
     };
     let grace = match failure.why {
         Why::Missing(_) => return None,
-        Why::NotSynced => SYNCING,
-        Why::Attached { .. } => MOVING,
-        _ => GRACE,
+        Why::NotSynced => &SYNCING,
+        Why::Attached { .. } => &MOVING,
+        _ => &GRACE,
     };
-    (standing::age(pod, window.now()) >= grace).then(|| of_pod(window, pod, &told, &failure))
+    (standing::age(pod, window.now()) >= window.tuned_time(grace)).then(|| of_pod(window, pod, &told, &failure))
 }
 
 fn of_pod(window: &Window<'_>, pod: &Pod, told: &Told<'_>, failure: &MountFailure<'_>) -> Insight {

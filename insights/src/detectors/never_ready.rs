@@ -156,7 +156,9 @@ fn is_failing(window: &Window<'_>, state: &ContainerState, started: Timestamp, f
     let delay = Duration::from_secs(probe.map_or(0, |probe| probe.delay).into());
     let runs = window.now().since(started);
     let least = probe.map_or(1, |probe| probe.failures).saturating_mul(2);
-    f64::from(failed.times) >= f64::from(least).max(window.tuned(&LEAST)) && runs > SETTLED + delay && window.now().since(failed.at) < SETTLED
+    f64::from(failed.times) >= f64::from(least).max(window.tuned(&LEAST))
+        && runs > SETTLED + delay
+        && window.now().since(failed.at) < SETTLED
 }
 
 /// Whether the startup probe still grants it time.

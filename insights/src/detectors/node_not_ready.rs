@@ -16,23 +16,44 @@
 use std::time::Duration;
 
 use correlator::{
-    Condition, Culprit, Detector, Insight, Node, Remedy, Risk, Scope, Severity, Source, Subject, Verdict, Window,
+    Condition, Culprit, Detector, Insight, Node, Remedy, Risk, Scope, Severity, Source, Subject, Tunable, Verdict,
+    Window,
 };
 
 use crate::kubectl::{Target, cordon, drain, uncordon};
 use crate::nodes::{look_at, pods_on};
 use crate::phrase::{count, duration, escape};
 
-/// A kubelet that says itself that it is not ready may be starting.
-const STARTING: Duration = Duration::from_secs(15);
-/// A node that was not seen ready yet may be joining.
-const JOINING: Duration = Duration::from_secs(120);
+const STARTING: Tunable = Tunable {
+    detector: "node-not-ready",
+    name: "startingSeconds",
+    default: 15.0,
+    bounds: [0.0, 3600.0],
+    meaning: "how long a kubelet may say itself that it is not ready, as when it starts",
+};
+const JOINING: Tunable = Tunable {
+    detector: "node-not-ready",
+    name: "joiningSeconds",
+    default: 120.0,
+    bounds: [0.0, 3600.0],
+    meaning: "how long a node that was not seen ready yet may join",
+};
 /// Changes of readiness within this time are counted.
 const FLAPPING: Duration = Duration::from_secs(900);
-/// More changes than this are flapping.
-const TURNS: usize = 2;
-/// The default tolerations keep pods on a lost node for this long.
-const TOLERATED: Duration = Duration::from_secs(300);
+const TURNS: Tunable = Tunable {
+    detector: "node-not-ready",
+    name: "leastChanges",
+    default: 3.0,
+    bounds: [2.0, 16.0],
+    meaning: "changes of readiness within 15 minutes that are flapping",
+};
+const TOLERATED: Tunable = Tunable {
+    detector: "node-not-ready",
+    name: "toleratedSeconds",
+    default: 300.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how long pods tolerate a lost node (default-not-ready-toleration-seconds of the API server); then it is said again",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -46,6 +67,10 @@ impl Detector for Rule {
         &["k8s/nodes", "k8s/pods"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[STARTING, JOINING, TURNS, TOLERATED]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let Scope::Node(name) = window.scope() else {
             return Verdict::Quiet;
@@ -57,14 +82,14 @@ impl Detector for Rule {
             return Verdict::Quiet;
         };
         let turns = node.turns().filter(|at| window.now().since(*at) <= FLAPPING).count();
-        let flaps = turns > TURNS;
+        let flaps = turns as f64 >= window.tuned(&TURNS);
         if node.is_ready() {
             let found = flaps.then(|| insight(window, name, node, ready, turns));
             return Verdict::of(found.into_iter().collect());
         }
         let since = ready.since.map_or(Duration::MAX, |since| window.now().since(since));
-        let grace = if was_ready(node) { STARTING } else { JOINING };
-        if &*ready.status == "False" && since < grace && !flaps {
+        let grace = if was_ready(node) { &STARTING } else { &JOINING };
+        if &*ready.status == "False" && since < window.tuned_time(grace) && !flaps {
             return Verdict::NotYet;
         }
         Verdict::of(vec![insight(window, name, node, ready, turns)])
@@ -78,7 +103,7 @@ fn was_ready(node: &Node) -> bool {
 
 fn insight(window: &Window<'_>, name: &str, node: &Node, ready: &Condition, turns: usize) -> Insight {
     let pods = pods_on(window.world(), name).count();
-    let flaps = turns > TURNS;
+    let flaps = turns as f64 >= window.tuned(&TURNS);
     let changes = count(turns, "change");
     let title = match (node.is_ready(), flaps) {
         (true, _) => format!("node {name} keeps becoming unready: {changes} in 15 minutes"),
@@ -100,7 +125,7 @@ fn insight(window: &Window<'_>, name: &str, node: &Node, ready: &Condition, turn
     insight.about = vec![Culprit::Node(name.into())];
     insight.suspects = node.state.zone.clone().map(Culprit::Zone).into_iter().collect();
     let lost = ready.since.map_or(Duration::ZERO, |since| window.now().since(since));
-    let is_given_up = !node.is_ready() && lost >= TOLERATED;
+    let is_given_up = !node.is_ready() && lost >= window.tuned_time(&TOLERATED);
     insight.revision = turns.max(1) as u64 * if is_given_up { 2 } else { 1 };
     let mut says = format!("Ready is {} ({})", ready.status, ready.reason);
     if !ready.message.is_empty() {

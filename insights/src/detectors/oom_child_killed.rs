@@ -13,14 +13,20 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, Severity, Verdict, Window};
+use correlator::{ContainerView, Detector, Insight, Severity, Tunable, Verdict, Window};
 
 use crate::memory_kills::{self, Class, Kills, Whose};
 use crate::phrase::bytes;
 use crate::{remedies, suspects};
 
 /// Kills from which on it is critical.
-const CRITICAL: usize = 3;
+const CRITICAL: Tunable = Tunable {
+    detector: "oom-child-killed",
+    name: "criticalKills",
+    default: 3.0,
+    bounds: [1.0, 100.0],
+    meaning: "kills within five minutes from which on it is critical",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -36,6 +42,10 @@ impl Detector for Rule {
 
     fn hold(&self) -> Duration {
         Duration::from_secs(300)
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[CRITICAL]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -61,7 +71,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
         format!("{} child processes", kills.number)
     };
     let title = format!("{subject} lost {gone} to the OOM killer{at} and runs on");
-    let severity = if kills.number >= CRITICAL {
+    let severity = if kills.number as f64 >= window.tuned(&CRITICAL) {
         Severity::Critical
     } else {
         Severity::Warning

@@ -19,9 +19,10 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, Remedy, Resource, Severity, Source, Verdict, Window};
+use correlator::forecast::OF_MEMORY;
+use correlator::{ContainerView, Detector, Insight, Remedy, Resource, Severity, Source, Tunable, Verdict, Window};
 
-use crate::danger::Danger;
+use crate::danger::{self, Danger};
 use crate::leak::{Leak, leak};
 use crate::memory_limit::{self, Advice};
 use crate::phrase::{bytes, duration};
@@ -29,6 +30,12 @@ use crate::{growth, remedies, standing};
 
 /// The share of the limit by which a limit further up leaves less.
 const TIGHTER: f64 = 0.02;
+
+const SOON: Tunable = danger::soon("oom-trend");
+const TUNABLES: [Tunable; 4] = {
+    let [info, warning, critical] = OF_MEMORY;
+    [info, warning, critical, SOON]
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -46,6 +53,10 @@ impl Detector for Rule {
         Duration::from_secs(15)
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &TUNABLES
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         if window.pod().is_some_and(standing::is_over) {
             return Verdict::Quiet;
@@ -53,7 +64,11 @@ impl Detector for Rule {
         Verdict::each(window, |window, container| {
             let run = container.runs.last()?;
             let (fill, outlook) = (run.fill(Resource::Memory)?, run.outlook(Resource::Memory)?);
-            insight(window, container, &Danger::of(fill, outlook, window.now())?)
+            insight(
+                window,
+                container,
+                &Danger::of(fill, outlook, window.now(), window.tuned_time(&SOON))?,
+            )
         })
     }
 }
@@ -83,7 +98,7 @@ fn insight(window: &Window<'_>, container: &ContainerView<'_>, danger: &Danger<'
     }
     let mut insight = Insight::new("oom-trend", container.subject(), danger.severity, title, cause);
     container.key().clone_into(&mut insight.what);
-    let leak = leak(danger.fill);
+    let leak = leak(window, danger.fill);
     for says in evidence(window, danger, leak.as_ref(), trend) {
         insight = insight.because(window.now(), Source::Cgroup, says);
     }

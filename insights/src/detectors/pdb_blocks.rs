@@ -12,12 +12,10 @@
 //!
 //! **What to do.** Make the missing pods healthy, or give the workload one more pod for the time of the drain.
 
-use std::time::Duration;
-
 use correlator::object::BudgetState;
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Remedy, Risk, Scope, Severity, Source, Subject, Verdict,
-    Window,
+    Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Remedy, Risk, Scope, Severity, Source, Subject, Tunable,
+    Verdict, Window,
 };
 
 use crate::changes::workload_of;
@@ -26,8 +24,13 @@ use crate::nodes::pods_on;
 use crate::phrase::count;
 use crate::workloads::look_at;
 
-/// A pod that was evicted has this long to be made anew and become healthy.
-const REPLACED: Duration = Duration::from_secs(120);
+const REPLACED: Tunable = Tunable {
+    detector: "pdb-blocks",
+    name: "patienceSeconds",
+    default: 120.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how long a pod that was evicted may take to be made anew and become healthy",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -39,6 +42,10 @@ impl Detector for Rule {
 
     fn needs(&self) -> &'static [&'static str] {
         &["k8s/poddisruptionbudgets", "k8s/nodes", "k8s/pods"]
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[REPLACED]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -68,7 +75,8 @@ fn is_under_way(window: &Window<'_>, budget: &BudgetState) -> bool {
     let mut conditions = budget.conditions.iter();
     let since = conditions.find(|condition| &*condition.kind == "DisruptionAllowed");
     let since = since.and_then(|condition| condition.since);
-    budget.healthy < budget.expected && since.is_some_and(|since| window.now().since(since) < REPLACED)
+    budget.healthy < budget.expected
+        && since.is_some_and(|since| window.now().since(since) < window.tuned_time(&REPLACED))
 }
 
 fn insight(window: &Window<'_>, name: &ObjectRef, budget: &BudgetState, pod: &Pod) -> Insight {

@@ -16,7 +16,8 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, Insight, ObjectState, Pod, Severity, Signal, Source, Subject, Verdict, Window,
+    ContainerView, Culprit, Detector, Insight, ObjectState, Pod, Severity, Signal, Source, Subject, Tunable, Verdict,
+    Window,
 };
 use serde_json::{Value, json};
 
@@ -27,8 +28,20 @@ use crate::rejected::{self, Rejection};
 use crate::{advice, standing, suspects};
 
 const REACH: Duration = Duration::from_secs(60);
-const LEAST: u64 = 300;
-const SECONDS: usize = 10;
+const LEAST: Tunable = Tunable {
+    detector: "permission-denied",
+    name: "leastFailures",
+    default: 300.0,
+    bounds: [10.0, 1e6],
+    meaning: "failures of one system call with one errno within a minute that are enough",
+};
+const SECONDS: Tunable = Tunable {
+    detector: "permission-denied",
+    name: "distinctSeconds",
+    default: 10.0,
+    bounds: [1.0, 60.0],
+    meaning: "different seconds of the minute in which system calls have to fail",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -40,6 +53,10 @@ impl Detector for Rule {
 
     fn needs(&self) -> &'static [&'static str] {
         &["k8s/pods", "k8s/events"]
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST, SECONDS]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -273,5 +290,5 @@ fn failures(window: &Window<'_>, container: &ContainerView<'_>, call: &str, errn
     let sums: Vec<f64> = fresh.map(|bucket| bucket.sum).collect();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
     let number = sums.iter().sum::<f64>() as u64;
-    (number >= LEAST && sums.len() >= SECONDS).then_some(number)
+    (number as f64 >= window.tuned(&LEAST) && sums.len() as f64 >= window.tuned(&SECONDS)).then_some(number)
 }

@@ -14,15 +14,28 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, Peer, REACH, Severity, Signal, Source, Verdict, Window, signals};
+use correlator::{
+    ContainerView, Detector, Insight, Peer, REACH, Severity, Signal, Source, Tunable, Verdict, Window, signals,
+};
 
 use crate::peers;
 use crate::phrase::count;
 use crate::rates;
 
-/// Failures within a minute, and the connects within five that make them credible.
-const LEAST: f64 = 10.0;
-const LEAST_CONNECTS: f64 = 1_000.0;
+const LEAST: Tunable = Tunable {
+    detector: "ports-exhausted",
+    name: "leastFailures",
+    default: 10.0,
+    bounds: [1.0, 1e6],
+    meaning: "connects or binds that found no free port within a minute that are enough",
+};
+const LEAST_CONNECTS: Tunable = Tunable {
+    detector: "ports-exhausted",
+    name: "leastConnects",
+    default: 1000.0,
+    bounds: [1.0, 1e6],
+    meaning: "connects within five minutes without which such failures have another reason",
+};
 const LATELY: Duration = Duration::from_secs(60);
 /// Peers that are named.
 const NAMED: usize = 3;
@@ -42,6 +55,10 @@ impl Detector for Rule {
         &["ebpf/syscall", "ebpf/tcp_connect"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST, LEAST_CONNECTS]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         Verdict::each(window, in_container)
     }
@@ -51,7 +68,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     let now = window.now();
     let rise = |signal: &Signal| rates::between(container, signal, now.minus(LATELY), now);
     let failed = rise(&CONNECT) + rise(&BIND);
-    if failed < LEAST {
+    if failed < window.tuned(&LEAST) {
         return None;
     }
     let spans = || {
@@ -62,7 +79,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<In
     };
     let connects: f64 = spans().map(|spans| spans.ok.sum() + spans.failed.len() as f64).sum();
     let peers: BTreeSet<&Peer> = spans().flat_map(|spans| spans.answered.keys()).collect();
-    (connects >= LEAST_CONNECTS).then(|| insight(window, container, (failed, connects), &peers))
+    (connects >= window.tuned(&LEAST_CONNECTS)).then(|| insight(window, container, (failed, connects), &peers))
 }
 
 fn insight(

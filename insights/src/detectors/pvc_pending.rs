@@ -15,14 +15,20 @@ use std::time::Duration;
 use correlator::object::ClaimState;
 use correlator::{
     Culprit, Detector, Fact, Insight, KubeEvent, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject,
-    Timestamp, Verdict, Window,
+    Timestamp, Tunable, Verdict, Window,
 };
 
 use crate::kubectl::list_all;
 use crate::phrase::{bytes, ending, escape};
 use crate::workloads::look_at;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Tunable = Tunable {
+    detector: "pvc-pending",
+    name: "patienceSeconds",
+    default: 60.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how long a claim that a pod waits for may be unbound",
+};
 
 /// Characters of a message that a cause quotes.
 const QUOTED: usize = 160;
@@ -37,6 +43,10 @@ impl Detector for Rule {
 
     fn needs(&self) -> &'static [&'static str] {
         &["k8s/persistentvolumeclaims", "k8s/pods", "k8s/events"]
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[PATIENCE]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -54,7 +64,7 @@ impl Detector for Rule {
         let age = claim
             .created
             .map_or(Duration::ZERO, |created| window.now().since(created));
-        if !is_lost && (waiting.is_empty() || age < PATIENCE) {
+        if !is_lost && (waiting.is_empty() || age < window.tuned_time(&PATIENCE)) {
             return Verdict::Quiet;
         }
         Verdict::of(vec![insight(window, name, claim, &waiting)])

@@ -11,12 +11,20 @@
 
 use correlator::object::{QuotaState, Usage};
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, Scope, Severity, Source, Subject, Verdict, Window,
+    Culprit, Detector, Insight, ObjectRef, ObjectState, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
 };
 
 use crate::kubectl::list;
-use crate::phrase::bytes;
+use crate::phrase::{bytes, percent};
 use crate::workloads::look_at;
+
+const USED: Tunable = Tunable {
+    detector: "quota-full",
+    name: "usedRatio",
+    default: 1.0,
+    bounds: [0.1, 1.0],
+    meaning: "part of the quota of a resource that is in use",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -30,6 +38,10 @@ impl Detector for Rule {
         &["k8s/resourcequotas"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[USED]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let Scope::Object(name) = window.scope() else {
             return Verdict::Quiet;
@@ -37,7 +49,7 @@ impl Detector for Rule {
         let Some(ObjectState::Quota(quota)) = window.world().object(name) else {
             return Verdict::Quiet;
         };
-        let full: Vec<String> = full(quota).map(|(resource, usage)| say(resource, *usage)).collect();
+        let full: Vec<_> = full(quota, window.tuned(&USED)).collect();
         if full.is_empty() {
             return Verdict::Quiet;
         }
@@ -46,8 +58,8 @@ impl Detector for Rule {
 }
 
 /// A quota of zero forbids something on purpose.
-fn full(quota: &QuotaState) -> impl Iterator<Item = (&str, &Usage)> {
-    let is_full = |(_, usage): &(&str, &Usage)| usage.hard > 0.0 && usage.used >= usage.hard;
+fn full(quota: &QuotaState, used: f64) -> impl Iterator<Item = (&str, &Usage)> {
+    let is_full = move |(_, usage): &(&str, &Usage)| usage.hard > 0.0 && usage.used >= used * usage.hard;
     quota
         .resources
         .iter()
@@ -62,9 +74,19 @@ fn say(resource: &str, usage: Usage) -> String {
     format!("{resource}: {} of {}", usage.used, usage.hard)
 }
 
-fn insight(window: &Window<'_>, name: &ObjectRef, full: &[String]) -> Insight {
-    let title = format!("namespace {} has used up its quota {}", name.namespace, name.name);
-    let cause = format!("{} is used; what needs more is refused", full.join(", "));
+fn insight(window: &Window<'_>, name: &ObjectRef, full: &[(&str, &Usage)]) -> Insight {
+    let share = full
+        .iter()
+        .map(|(_, usage)| usage.used / usage.hard)
+        .fold(0.0, f64::max);
+    let (how, left) = if share >= 1.0 {
+        ("used up".to_owned(), "")
+    } else {
+        (format!("used {} of", percent(share)), " than is left")
+    };
+    let full: Vec<String> = full.iter().map(|(resource, usage)| say(resource, **usage)).collect();
+    let title = format!("namespace {} has {how} its quota {}", name.namespace, name.name);
+    let cause = format!("{} is used; what needs more{left} is refused", full.join(", "));
     let mut insight = Insight::new(
         "quota-full",
         Subject::Object(name.clone().into()),

@@ -10,11 +10,9 @@
 //!
 //! **What to do.** Look at the pods that are missing or not ready.
 
-use std::time::Duration;
-
 use correlator::object::WorkloadState;
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Verdict, Window,
+    Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
 };
 
 use crate::kubectl::list;
@@ -22,7 +20,13 @@ use crate::phrase::count;
 use crate::rejected;
 use crate::workloads::{is_explained, is_ready, look_at, pods_of, unready_since, why_unready};
 
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Tunable = Tunable {
+    detector: "replicas-missing",
+    name: "patienceSeconds",
+    default: 300.0,
+    bounds: [10.0, 86400.0],
+    meaning: "how long pods may be missing",
+};
 /// Pods that are told of.
 const NAMED: usize = 3;
 
@@ -36,6 +40,10 @@ impl Detector for Rule {
 
     fn needs(&self) -> &'static [&'static str] {
         &["k8s/deployments", "k8s/statefulsets", "k8s/daemonsets", "k8s/pods"]
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[PATIENCE]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -60,7 +68,7 @@ impl Detector for Rule {
             .filter_map(|pod| unready_since(pod))
             .max()
             .or(workload.created);
-        if since.is_none_or(|since| window.now().since(since) < PATIENCE) {
+        if since.is_none_or(|since| window.now().since(since) < window.tuned_time(&PATIENCE)) {
             return Verdict::NotYet;
         }
         Verdict::of(vec![insight(window, name, workload, &unready)])

@@ -22,8 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, Insight, Outcome, Pod, Rate, RateKind, Severity, Signal, Source, Timestamp, Verdict, Window,
-    signals,
+    ContainerView, Culprit, Detector, Insight, Outcome, Pod, Rate, RateKind, Severity, Signal, Source, Timestamp,
+    Tunable, Verdict, Window, signals,
 };
 
 use crate::baseline::{self, Baseline};
@@ -36,13 +36,23 @@ use crate::risen;
 const RECEIVED: Signal = Signal::new("tcp.resets_received");
 const SENT: Signal = Signal::new("tcp.resets_sent");
 
-/// Resets within a minute where connections are known.
-const LEAST: f64 = 10.0;
+const LEAST: Tunable = Tunable {
+    detector: "resets",
+    name: "leastResets",
+    default: 10.0,
+    bounds: [1.0, 1e6],
+    meaning: "resets within a minute that are enough, where connections are known",
+};
 const MINUTE: Duration = Duration::from_secs(60);
 /// What is looked at else, back from now, seconds.
 const LATELY: u64 = 10;
-/// Resets a second.
-const LEAST_A_SECOND: f64 = 5.0;
+const LEAST_A_SECOND: Tunable = Tunable {
+    detector: "resets",
+    name: "unlearnedPerSecond",
+    default: 5.0,
+    bounds: [0.1, 1e6],
+    meaning: "resets over ten seconds that are enough while nothing was learned of the container",
+};
 /// Times the average, and spreads above the median.
 const TIMES: f64 = 10.0;
 const SPREADS: f64 = 6.0;
@@ -50,6 +60,8 @@ const SPREADS: f64 = 6.0;
 const LEAST_WINDOWS: usize = 5;
 /// A peer that ended so long before may be why.
 const JUST_BEFORE: Duration = Duration::from_secs(60);
+
+const FALSE_ALARMS: Tunable = risen::false_alarms("resets");
 
 /// The detector.
 pub(crate) struct Rule;
@@ -69,6 +81,10 @@ impl Detector for Rule {
         ]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST, LEAST_A_SECOND, FALSE_ALARMS]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let sides = |container| [(container, true), (container, false)];
         let found = window
@@ -76,7 +92,7 @@ impl Detector for Rule {
             .iter()
             .flat_map(sides)
             .filter_map(|(container, is_received)| {
-                let burst = burst(container, window.now(), is_received)?;
+                let burst = burst(window, container, is_received)?;
                 Some(insight(window, container, burst, is_received))
             });
         Verdict::of(found.collect())
@@ -93,29 +109,31 @@ struct Burst {
 }
 
 /// More resets than usual, by the connections that began, or while too few of those are known by the clock.
-fn burst(container: &ContainerView<'_>, now: Timestamp, is_received: bool) -> Option<Burst> {
+fn burst(window: &Window<'_>, container: &ContainerView<'_>, is_received: bool) -> Option<Burst> {
     let (kind, signal) = if is_received {
         (RateKind::ResetReceived, &RECEIVED)
     } else {
         (RateKind::ResetSent, &SENT)
     };
+    let now = window.now();
     let rate = container.rates?.of(kind, now)?;
     if rate.is_cold {
-        return by_the_clock(container, now, is_received);
+        return by_the_clock(window, container, is_received);
     }
     let resets = rates::rise(container, signal, now, MINUTE);
-    (rate.is_risen && resets >= LEAST).then(|| Burst {
+    (rate.is_risen(window.tuned(&FALSE_ALARMS)) && resets >= window.tuned(&LEAST)).then(|| Burst {
         now: resets / MINUTE.as_secs_f64(),
         before: 0.0,
         rate: Some(rate),
     })
 }
 
-fn by_the_clock(container: &ContainerView<'_>, now: Timestamp, is_received: bool) -> Option<Burst> {
+fn by_the_clock(window: &Window<'_>, container: &ContainerView<'_>, is_received: bool) -> Option<Burst> {
+    let (now, least) = (window.now(), window.tuned(&LEAST_A_SECOND) * LATELY as f64);
     let signal = &if is_received { RECEIVED } else { SENT };
     let from = now.minus(Duration::from_secs(LATELY));
     let resets = rates::between(container, signal, from, now);
-    if resets < LEAST_A_SECOND * LATELY as f64 || !baseline::is_warm(container, now) {
+    if resets < least || !baseline::is_warm(container, now) {
         return None;
     }
     let refused = container
@@ -125,8 +143,7 @@ fn by_the_clock(container: &ContainerView<'_>, now: Timestamp, is_received: bool
     let lately = resets - refused.count() as f64;
     let before = baseline::rises(container, now, from, signal);
     let usual = Baseline::of(&before).filter(|_| before.len() >= LEAST_WINDOWS)?;
-    let is_burst =
-        lately >= LEAST_A_SECOND * LATELY as f64 && lately >= TIMES * usual.mean && usual.is_exceeded(lately, SPREADS);
+    let is_burst = lately >= least && lately >= TIMES * usual.mean && usual.is_exceeded(lately, SPREADS);
     is_burst.then(|| Burst {
         now: lately / LATELY as f64,
         before: usual.mean / LATELY as f64,

@@ -15,7 +15,8 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Detector, Insight, REACH, Remedy, Series, Severity, Signal, Source, Timestamp, Verdict, Window,
+    ContainerView, Detector, Insight, REACH, Remedy, Series, Severity, Signal, Source, Timestamp, Tunable, Verdict,
+    Window,
 };
 
 use crate::ends;
@@ -24,13 +25,29 @@ use crate::nodes;
 use crate::phrase::count;
 use crate::{remedies, suspects};
 
-/// Errors within [`FRESH`] that are no accident.
-const LEAST: u64 = 5;
+const LEAST: Tunable = Tunable {
+    detector: "resource-exhausted",
+    name: "leastErrors",
+    default: 5.0,
+    bounds: [1.0, 1e6],
+    meaning: "errors of one limit within a minute that are no accident",
+};
 /// What is judged.
 const FRESH: Duration = Duration::from_secs(60);
-/// Share of the allowed processes and threads that is close to the limit, and for how long.
-const CLOSE: f64 = 0.9;
-const LASTING: usize = 10;
+const CLOSE: Tunable = Tunable {
+    detector: "resource-exhausted",
+    name: "processesRatio",
+    default: 0.9,
+    bounds: [0.1, 1.0],
+    meaning: "part of the allowed processes and threads that is close to the limit",
+};
+const LASTING: Tunable = Tunable {
+    detector: "resource-exhausted",
+    name: "processesSeconds",
+    default: 10.0,
+    bounds: [1.0, 240.0],
+    meaning: "how long processes and threads have to be that close to their limit",
+};
 /// From the cgroup files: processes and threads, and the lowest limit that holds.
 const PIDS: Signal = Signal::new("pids.current");
 const PIDS_MAX: Signal = Signal::new("pids.max");
@@ -45,6 +62,10 @@ impl Detector for Rule {
 
     fn needs(&self) -> &'static [&'static str] {
         &["ebpf/syscall", "cgroup", "k8s/pods"]
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST, CLOSE, LASTING]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -80,7 +101,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insig
         .iter()
         .flat_map(|run| limits::hits(*run, now.minus(FRESH), now));
     found.extend(
-        runs.filter(|hit| hit.count >= LEAST)
+        runs.filter(|hit| hit.count as f64 >= window.tuned(&LEAST))
             .map(|hit| Found { hit, ended: None }),
     );
     // Of one limit the account of an end says most; of several the last.
@@ -92,7 +113,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insig
         )
     });
     found.dedup_by_key(|found| found.hit.limit);
-    let tasks = tasks(container);
+    let tasks = tasks(window, container);
     let mut insights: Vec<Insight> = found
         .iter()
         .map(|found| insight(window, container, found, tasks))
@@ -104,11 +125,11 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insig
 }
 
 /// Processes and threads close to their limit for a while: when, how many, and the limit.
-fn tasks(container: &ContainerView<'_>) -> Option<(Timestamp, f64, f64)> {
+fn tasks(window: &Window<'_>, container: &ContainerView<'_>) -> Option<(Timestamp, f64, f64)> {
     let most = container.series(&PIDS_MAX).and_then(Series::last)?.last;
     let series = container.series(&PIDS)?;
-    let close = |bucket: &&correlator::Bucket| bucket.last >= CLOSE * most;
-    let lasting = series.buckets().rev().take_while(close).count() >= LASTING;
+    let close = |bucket: &&correlator::Bucket| bucket.last >= window.tuned(&CLOSE) * most;
+    let lasting = series.buckets().rev().take_while(close).count() as f64 >= window.tuned(&LASTING);
     series
         .last()
         .filter(|_| lasting && most > 0.0)

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use correlator::{
     ContainerView, Culprit, Detector, Failure, Insight, Outcome, Pod, Rate, RateKind, Scope, Severity, Signal, Source,
-    Verdict, Window, signals,
+    Tunable, Verdict, Window, signals,
 };
 
 use crate::phrase::{count, percent};
@@ -37,13 +37,30 @@ const PACKETS: Signal = Signal::new("net.packets_sent");
 const LATELY: Duration = Duration::from_secs(60);
 /// Payload of a full segment on Ethernet with timestamps, bytes.
 const SEGMENT: f64 = 1_448.0;
-/// Segments sent again, and sent, within a minute.
-const LEAST: f64 = 30.0;
-const LEAST_SENT: f64 = 1_000.0;
+const LEAST: Tunable = Tunable {
+    detector: "retransmits",
+    name: "leastSentAgain",
+    default: 30.0,
+    bounds: [1.0, 1e6],
+    meaning: "segments sent again within a minute that are enough",
+};
+const LEAST_SENT: Tunable = Tunable {
+    detector: "retransmits",
+    name: "leastSent",
+    default: 1000.0,
+    bounds: [1.0, 1e9],
+    meaning: "segments sent within a minute that are enough to judge by",
+};
 /// The share of them that says of another pod that it loses segments too.
 const LOSES_TOO: f64 = 0.01;
-/// The share from where on it is critical.
-const CRITICAL_SHARE: f64 = 0.1;
+const CRITICAL_SHARE: Tunable = Tunable {
+    detector: "retransmits",
+    name: "criticalRatio",
+    default: 0.1,
+    bounds: [0.001, 1.0],
+    meaning: "part of a minute's segments that is sent again from which on it is critical, when that is five times what is usual",
+};
+const FALSE_ALARMS: Tunable = risen::false_alarms("retransmits");
 
 /// The detector.
 pub(crate) struct Rule;
@@ -57,6 +74,10 @@ impl Detector for Rule {
         &["ebpf/tcp_retransmit", "ebpf/tcp_traffic", "ebpf/tcp_connect"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[LEAST, LEAST_SENT, CRITICAL_SHARE, FALSE_ALARMS]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         Verdict::each(window, in_container)
     }
@@ -65,10 +86,10 @@ impl Detector for Rule {
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
     let sent = Sent::lately(window, container)?;
     let rate = container.rates?.of(RateKind::Retransmitted, window.now())?;
-    if !risen::is_too_much(&rate, RateKind::Retransmitted, sent.share()) {
+    if !risen::is_too_much(window, &FALSE_ALARMS, &rate, RateKind::Retransmitted, sent.share()) {
         return None;
     }
-    let severity = risen::severity(&rate, sent.share(), CRITICAL_SHARE);
+    let severity = risen::severity(&rate, sent.share(), window.tuned(&CRITICAL_SHARE));
     Some(insight(window, container, severity, sent, rate))
 }
 
@@ -85,12 +106,12 @@ impl Sent {
         let now = window.now();
         let rise = |signal: &Signal| rates::between(container, signal, now.minus(LATELY), now);
         let again = rise(&RETRANSMITS);
-        if again < LEAST {
+        if again < window.tuned(&LEAST) {
             return None;
         }
         let again = again - syns_sent_again(window, container);
         let segments = rise(&PACKETS).max(rise(&PAYLOAD) / SEGMENT);
-        (again >= LEAST && segments >= LEAST_SENT).then_some(Self { again, segments })
+        (again >= window.tuned(&LEAST) && segments >= window.tuned(&LEAST_SENT)).then_some(Self { again, segments })
     }
 
     fn share(self) -> f64 {
@@ -115,13 +136,7 @@ fn syns_sent_again(window: &Window<'_>, container: &ContainerView<'_>) -> f64 {
     again.sum()
 }
 
-fn insight(
-    window: &Window<'_>,
-    container: &ContainerView<'_>,
-    severity: Severity,
-    sent: Sent,
-    rate: Rate,
-) -> Insight {
+fn insight(window: &Window<'_>, container: &ContainerView<'_>, severity: Severity, sent: Sent, rate: Rate) -> Insight {
     let (now, subject, share) = (window.now(), container.subject(), percent(sent.share()));
     let title = format!("{subject} retransmits up to {share} of its TCP segments");
     let (alike, others) = neighbours(window);
@@ -172,7 +187,7 @@ fn neighbours(window: &Window<'_>) -> (usize, usize) {
         let rise =
             |container: &ContainerView<'_>, signal: &Signal| rates::between(container, signal, now.minus(LATELY), now);
         let is_busy = |container: &&ContainerView<'_>| {
-            rise(container, &PACKETS).max(rise(container, &PAYLOAD) / SEGMENT) >= LEAST_SENT
+            rise(container, &PACKETS).max(rise(container, &PAYLOAD) / SEGMENT) >= window.tuned(&LEAST_SENT)
         };
         let loses = |container: &ContainerView<'_>| {
             Sent::lately(&view, container).is_some_and(|sent| sent.share() >= LOSES_TOO)

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use correlator::object::WorkloadState;
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Timestamp, Tunable, Verdict,
-    Window,
+    Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Timestamp, Tunable,
+    Verdict, Window,
 };
 
 use crate::changes::{self, tell};
@@ -38,6 +38,14 @@ const SKEW: Duration = Duration::from_secs(2);
 /// Pods that are told of.
 const NAMED: usize = 3;
 
+const AVAILABLE: Tunable = Tunable {
+    detector: "rollout-stuck",
+    name: "criticalAvailableRatio",
+    default: 0.5,
+    bounds: [0.0, 1.0],
+    meaning: "part of the wanted pods below which it is critical",
+};
+
 /// The detector.
 pub(crate) struct Rule;
 
@@ -51,7 +59,7 @@ impl Detector for Rule {
     }
 
     fn tunables(&self) -> &'static [Tunable] {
-        &[PATIENCE]
+        &[PATIENCE, AVAILABLE]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -94,7 +102,7 @@ fn is_of(pod: &Pod, revision: Option<Timestamp>) -> bool {
 
 fn insight(window: &Window<'_>, name: &ObjectRef, workload: &WorkloadState, unready: &[&Pod], new: usize) -> Insight {
     let wanted = workload.wanted.unwrap_or(1);
-    let severity = if workload.available * 2 < wanted {
+    let severity = if f64::from(workload.available) < window.tuned(&AVAILABLE) * f64::from(wanted) {
         Severity::Critical
     } else {
         Severity::Warning

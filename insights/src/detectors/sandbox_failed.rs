@@ -14,9 +14,7 @@
 //!
 //! **What to do.** Look at the network plugin's pod on that node; keep new pods away from the node meanwhile.
 
-use std::time::Duration;
-
-use correlator::{Detector, Insight, Pod, PodIdentity, Remedy, Risk, Source, Verdict, Window};
+use correlator::{Detector, Insight, Pod, PodIdentity, Remedy, Risk, Source, Tunable, Verdict, Window};
 
 use crate::kubectl::{self, Kubectl, Target};
 use crate::messages::sandbox::{self, SandboxFailure, Why};
@@ -24,8 +22,20 @@ use crate::phrase::{count, ending, escape};
 use crate::standing::{self, Setup, Told};
 use crate::{advice, suspects};
 
-const GRACE: Duration = Duration::from_secs(30);
-const LEAST: u32 = 2;
+const GRACE: Tunable = Tunable {
+    detector: "sandbox-failed",
+    name: "patienceSeconds",
+    default: 30.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how old a pod may be that gets no sandbox",
+};
+const LEAST: Tunable = Tunable {
+    detector: "sandbox-failed",
+    name: "leastFailures",
+    default: 2.0,
+    bounds: [1.0, 100.0],
+    meaning: "failures to make a pod's sandbox that are enough",
+};
 
 /// Characters of a message that a cause quotes.
 const QUOTED: usize = 160;
@@ -42,6 +52,10 @@ impl Detector for Rule {
         &["k8s/pods", "k8s/events"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[GRACE, LEAST]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let (Some(pod), Some(Setup::Sandbox(told))) = (window.pod(), standing::setup(window)) else {
             return Verdict::Quiet;
@@ -50,7 +64,7 @@ impl Detector for Rule {
             .iter()
             .map(|told| told.times)
             .sum();
-        if all < LEAST || standing::age(pod, window.now()) < GRACE {
+        if f64::from(all) < window.tuned(&LEAST) || standing::age(pod, window.now()) < window.tuned_time(&GRACE) {
             return Verdict::Quiet;
         }
         Verdict::Found(vec![insight(window, pod, &told, all)])

@@ -13,12 +13,20 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerStatus, Culprit, Detector, Insight, Pod, Remedy, Risk, Severity, Source, Verdict, Window};
+use correlator::{
+    ContainerStatus, Culprit, Detector, Insight, Pod, Remedy, Risk, Severity, Source, Tunable, Verdict, Window,
+};
 
 use crate::kubectl::{Target, delete, describe, get};
 use crate::phrase::duration;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Tunable = Tunable {
+    detector: "stuck-terminating",
+    name: "patienceSeconds",
+    default: 60.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how long after its grace period a pod may be there",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -32,6 +40,10 @@ impl Detector for Rule {
         &["k8s/pods", "k8s/nodes"]
     }
 
+    fn tunables(&self) -> &'static [Tunable] {
+        &[PATIENCE]
+    }
+
     fn detect(&self, window: &Window<'_>) -> Verdict {
         let Some(pod) = window.pod().filter(|pod| pod.exists()) else {
             return Verdict::Quiet;
@@ -39,7 +51,7 @@ impl Detector for Rule {
         let Some(over) = pod.state.deleted.map(|deleted| window.now().since(deleted)) else {
             return Verdict::Quiet;
         };
-        if over < PATIENCE {
+        if over < window.tuned_time(&PATIENCE) {
             return Verdict::Quiet;
         }
         Verdict::of(vec![insight(window, pod, over)])

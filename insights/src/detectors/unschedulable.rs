@@ -18,10 +18,8 @@
 //!
 //! **What to do.** Ask for less, free or add a node, or change the rule that keeps the pod off.
 
-use std::time::Duration;
-
 use correlator::{
-    Condition, Culprit, Detector, Insight, Pod, Remedy, Risk, Severity, Source, Timestamp, Verdict, Window,
+    Condition, Culprit, Detector, Insight, Pod, Remedy, Risk, Severity, Source, Timestamp, Tunable, Verdict, Window,
 };
 
 use crate::capacity::{self, Amount, Room, amount};
@@ -30,10 +28,34 @@ use crate::messages::scheduling::{self, Obstacle, Unschedulable};
 use crate::phrase::{count, escape};
 use crate::{advice, standing, suspects};
 
-const GRACE: Duration = Duration::from_secs(60);
-const GATED: Duration = Duration::from_secs(600);
-const SCALING: Duration = Duration::from_secs(300);
-const LONG: Duration = Duration::from_secs(300);
+const GRACE: Tunable = Tunable {
+    detector: "unschedulable",
+    name: "patienceSeconds",
+    default: 60.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how long a pod may be without a node",
+};
+const GATED: Tunable = Tunable {
+    detector: "unschedulable",
+    name: "gatedSeconds",
+    default: 600.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how long a pod with scheduling gates may be without a node",
+};
+const SCALING: Tunable = Tunable {
+    detector: "unschedulable",
+    name: "scalingSeconds",
+    default: 300.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how long a pod may be without a node when the autoscaler said that it adds one",
+};
+const LONG: Tunable = Tunable {
+    detector: "unschedulable",
+    name: "criticalSeconds",
+    default: 300.0,
+    bounds: [0.0, 86400.0],
+    meaning: "how long a pod may be without a node before it is critical",
+};
 
 /// The detector.
 pub(crate) struct Rule;
@@ -45,6 +67,10 @@ impl Detector for Rule {
 
     fn needs(&self) -> &'static [&'static str] {
         &["k8s/pods", "k8s/nodes", "k8s/events"]
+    }
+
+    fn tunables(&self) -> &'static [Tunable] {
+        &[GRACE, GATED, SCALING, LONG]
     }
 
     fn detect(&self, window: &Window<'_>) -> Verdict {
@@ -60,14 +86,14 @@ impl Detector for Rule {
         let is_growing =
             standing::events(window).any(|(_, event)| &*event.reason == "TriggeredScaleUp" && !event.history);
         let grace = match (is_gated, is_growing) {
-            (true, _) => GATED,
-            (_, true) => SCALING,
-            _ => GRACE,
+            (true, _) => &GATED,
+            (_, true) => &SCALING,
+            _ => &GRACE,
         };
-        if waited < grace {
+        if waited < window.tuned_time(grace) {
             return Verdict::Quiet;
         }
-        let severity = if waited >= LONG {
+        let severity = if waited >= window.tuned_time(&LONG) {
             Severity::Critical
         } else {
             standing::severity(window.world(), &pod.identity)

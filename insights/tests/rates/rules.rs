@@ -141,7 +141,9 @@ fn tapio() -> Rule {
     Box::new(move |window| {
         watch.add(at, window.failed, window.tried);
         at = at.plus(WIDTH);
-        watch.at(at).is_some_and(|rate| rate.is_risen)
+        watch
+            .at(at)
+            .is_some_and(|rate| rate.is_risen(correlator::rate::FALSE_ALARMS_A_DAY))
     })
 }
 
