@@ -71,6 +71,7 @@ impl Default for Tally {
         Self {
             insights: BTreeMap::new(),
             lost: BTreeMap::new(),
+            malformed: BTreeMap::new(),
             up: BTreeMap::new(),
             batches: Latency::new(Buckets::default().of(Bounds::Own)),
         }

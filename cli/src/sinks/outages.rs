@@ -14,6 +14,7 @@ use super::queue::Queue;
 use super::said::{Said, Speaker};
 use super::testing::{Scripted, oom};
 use super::webhook::Webhook;
+use crate::config::measure::Size;
 use crate::config::sinks::Queue as Bounds;
 use crate::metrics::standing::{Reason, Standing};
 
@@ -34,7 +35,7 @@ where
 {
     let bounds = Bounds {
         items: ROOM as usize,
-        bytes: 1 << 20,
+        bytes: Size(1 << 20),
     };
     let standing = Arc::new(Standing::new("test"));
     let queue = Arc::new(Queue::new(bounds, Arc::clone(&standing)));

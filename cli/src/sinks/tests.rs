@@ -10,7 +10,7 @@ use sniffers::clock;
 use super::testing::oom;
 use super::*;
 use crate::config::Settings;
-use crate::config::measure::Size;
+use crate::config::measure::{Size, Time};
 use crate::metrics::standing::Reason;
 use crate::scope::Scope;
 
@@ -101,8 +101,9 @@ fn a_sink_that_never_answers_costs_the_engine_nothing_and_is_accounted_for() {
         ..config::Webhook::default()
     });
     config.otlp = Some(config::Otlp {
-        interval: Duration::from_secs(1),
-        ..config::Otlp::at(url.parse().unwrap())
+        interval: Time::seconds(1),
+        url: Some(Url(url.parse().unwrap())),
+        ..config::Otlp::default()
     });
     let sinks = Sinks::prepare(config).unwrap();
     let standings = sinks.standings();

@@ -169,7 +169,7 @@ fn resolve(registry: &mut Registry, subject: &Subject, domain: &str, second: u64
     registry.bound_labels(family, 3);
     let owner = registry.owner(subject, at(second)).unwrap();
     let extra = registry.extra(&[("domain", domain)]);
-    if let Some(Value::Count(count)) = registry.value(family, owner, extra, at(second), || Value::Count(0)) {
+    if let Some(Value::Count(count)) = registry.value(family, owner, extra, at(second), |_| Value::Count(0)) {
         *count += 1;
     }
 }
