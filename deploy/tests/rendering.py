@@ -1,6 +1,7 @@
-"""Renders the chart and tells what came out of it. Run as a program it rewrites the plain manifests, or writes what comes
-of every values file to a folder."""
+"""Renders the chart and tells what came out of it. Run as a program it rewrites the plain manifests and the schema of the values,
+or writes what comes of every values file to a folder."""
 
+import json
 import os
 import subprocess
 import sys
@@ -76,6 +77,31 @@ def manifests():
     }
 
 
+def embedded(schema):
+    """A part of tapio's schema as a part of the values' schema, without defaults, which are tapio's to fill in."""
+    if isinstance(schema, list):
+        return [embedded(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {key: embedded(value) for key, value in schema.items() if key not in ("default", "$schema", "title", "properties")}
+    if "properties" in schema:
+        kept["properties"] = {name: embedded(value) for name, value in schema["properties"].items()}
+    if "$ref" in kept:
+        kept["$ref"] = kept["$ref"].replace("#/$defs/", "#/definitions/")
+    return kept
+
+
+def values_schema():
+    """The schema of the values, with that of the configuration as `tapio config schema` has it."""
+    with open(os.path.join(CHART, "values.schema.json")) as file:
+        schema = json.load(file)
+    with open(os.path.join(FOLDER, "../docs/config.schema.json")) as file:
+        config = json.load(file)
+    schema["definitions"] = {name: embedded(one) for name, one in config.pop("$defs").items()}
+    schema["properties"]["config"] = embedded(config)
+    return json.dumps(schema, indent=2) + "\n"
+
+
 def skip_or_fail(test, reason):
     """A test that cannot run here is skipped, unless everything was asked for."""
     if os.environ.get("TAPIO_REQUIRE_ROOT_TESTS") == "1":
@@ -93,4 +119,5 @@ if __name__ == "__main__":
     if len(sys.argv) > 1:
         write(sys.argv[1], {f"{name or 'default'}.yaml": run(values=name) for name in profiles()})
     else:
+        write(CHART, {"values.schema.json": values_schema()})
         write(os.path.join(FOLDER, "manifests"), manifests())

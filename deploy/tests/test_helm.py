@@ -73,8 +73,9 @@ class RealHelm(unittest.TestCase):
                 self.assertEqual(release["info"]["notes"].strip(), run("-notes", values=name).strip())
 
     def test_it_refuses_values_that_the_schema_does_not_know(self):
-        with self.assertRaisesRegex(ValueError, "agnet"):
-            self.helm.install("tapio", CHART, {"agnet": {}})
+        for wrong, says in [({"agnet": {}}, "agnet"), ({"config": {"filtres": {}}}, "filtres")]:
+            with self.assertRaisesRegex(ValueError, says):
+                self.helm.install("tapio", CHART, wrong)
         self.assertEqual(self.api.objects, [])
 
     def test_what_it_packs_it_can_install(self):

@@ -7,7 +7,7 @@ import unittest
 
 import jsonschema
 
-from rendering import CHART, Strict, profiles, render, run, yaml
+from rendering import CHART, Strict, profiles, render, run, values_schema, yaml
 
 with open(os.path.join(CHART, "values.yaml")) as file:
     TEXT = file.read()
@@ -52,6 +52,14 @@ def get(values, path):
 
 
 class Values(unittest.TestCase):
+    def test_the_configuration_is_checked_as_tapio_checks_it(self):
+        with open(os.path.join(CHART, "values.schema.json")) as file:
+            self.assertEqual(file.read(), values_schema(), "deploy/check --update rewrites it")
+        for wrong in [{"filtres": {}}, {"limits": {"batchSize": 0}}, {"sinks": {"webhook": {"secret": "x"}}},
+                      {"filters": {"excluded-namespaces": ["x"]}}, {"profile": "large"}]:
+            with self.subTest(wrong), self.assertRaises(jsonschema.ValidationError):
+                jsonschema.validate({**DEFAULTS, "config": wrong}, SCHEMA)
+
     def test_each_default_is_valid_and_so_is_each_values_file(self):
         jsonschema.Draft7Validator.check_schema(SCHEMA)
         for name in profiles():
