@@ -80,9 +80,19 @@ pub(crate) enum Command {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print all of it as YAML, each value with where it comes from; takes the flags of `tapio sniff`
-    View(Box<Sniff>),
+    View(Box<View>),
     /// Print the JSON schema of the file
     Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct View {
+    /// As `tapio agent` has it, which listens unless told otherwise
+    #[arg(long)]
+    pub(crate) agent: bool,
+
+    #[command(flatten)]
+    pub(crate) sniff: Sniff,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -210,7 +220,7 @@ pub(crate) struct Sniff {
     pub(crate) calibration: Option<PathBuf>,
 
     /// With --replay: write what the recording teaches to the --calibration too
-    #[arg(long, requires_all = ["replay", "calibration"])]
+    #[arg(long, requires = "replay")]
     pub(crate) learn: bool,
 
     /// Exit with 3 when an insight is at least this severe
@@ -237,10 +247,13 @@ pub(crate) struct Look {
     pub(crate) ascii: bool,
 }
 
+/// Where the agent listens unless told otherwise.
+pub(crate) const AGENT_LISTENS: &str = ":9464";
+
 /// Runs until SIGTERM, then says on stderr what was done and exits with 0.
 #[derive(Debug, Args)]
 #[command(
-    mut_arg("listen", |listen| listen.default_value(":9464")),
+    mut_arg("listen", |listen| listen.default_value(AGENT_LISTENS)),
     mut_arg("replay", |replay| replay.hide(true).value_parser(watches_only::<PathBuf>)),
     mut_arg("since", |since| since.hide(true)),
     mut_arg("k8s_dump", |dump| dump.hide(true).value_parser(watches_only::<PathBuf>)),
@@ -283,6 +296,14 @@ pub(crate) struct Doctor {
     #[arg(long, value_name = "NAMESPACE/NAME", value_parser = LeaseName::from_str, env = "TAPIO_LEADER_ELECT_LEASE",
           conflicts_with = "ebpf_only")]
     pub(crate) leader_elect: Option<LeaseName>,
+
+    /// The --config of `tapio sniff`
+    #[arg(long, value_name = "FILE", env = "TAPIO_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The --profile of `tapio sniff`: what a probe beyond it needs may be missing
+    #[arg(long, value_enum, env = "TAPIO_PROFILE")]
+    pub(crate) profile: Option<Profile>,
 
     /// The --calibration of `tapio sniff`
     #[arg(long, value_name = "FILE", env = "TAPIO_CALIBRATION")]

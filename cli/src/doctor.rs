@@ -3,6 +3,7 @@
 mod calibration;
 mod capabilities;
 mod cluster;
+mod configuration;
 mod fills;
 mod host;
 mod kernel;
@@ -17,6 +18,7 @@ use sniffers::k8s::Config;
 
 use crate::args::{Doctor, DoctorOutput};
 use crate::output::{self, glyphs};
+use configuration::Found;
 use row::Mark;
 
 /// Exit code when something that tapio needs does not work.
@@ -24,15 +26,19 @@ const FAILED: u8 = 4;
 
 /// Looks at everything the arguments allow, loads and attaches every probe for a moment, and says how that went.
 pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode> {
-    let mut rows = Vec::new();
+    let Found {
+        config,
+        probes,
+        mut rows,
+    } = configuration::find(doctor);
     if !doctor.k8s_only {
         rows.extend(host::rows(Path::new("/")));
-        rows.extend(fills::rows());
-        rows.extend(kernel::rows(Path::new("/")));
-        rows.push(calibration::row(doctor.calibration.as_deref()));
+        rows.extend(fills::rows(&config));
+        rows.extend(kernel::rows(Path::new("/"), |probe| probes.contains(&probe.name)));
+        rows.push(calibration::row(config.calibration.as_deref()));
     }
     if !doctor.ebpf_only {
-        rows.extend(cluster::rows(&config(doctor))?);
+        rows.extend(cluster::rows(&server(doctor))?);
     }
     let mut out = io::stdout().lock();
     match doctor.output {
@@ -55,7 +61,7 @@ pub(crate) fn run(doctor: &Doctor) -> Result<ExitCode> {
     })
 }
 
-fn config(doctor: &Doctor) -> Config {
+fn server(doctor: &Doctor) -> Config {
     Config {
         kubeconfig: doctor.kubeconfig.clone(),
         context: doctor.context.clone(),

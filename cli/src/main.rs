@@ -78,7 +78,7 @@ fn run(words: Vec<OsString>) -> Result<ExitCode> {
         Command::Explain { id } => explain::run(id.as_deref()),
         Command::Completion { shell } => shells::completion(shell, called),
         Command::Man(manual) => shells::manual(&manual),
-        Command::Config(ConfigCommand::View(sniff)) => config::view(&sniff, own),
+        Command::Config(ConfigCommand::View(view)) => config::view(&view, own),
         Command::Config(ConfigCommand::Schema) => config::schema(),
         Command::Version => explain::version(),
     }

@@ -64,7 +64,9 @@ pub(crate) fn run(sniff: &Sniff, matches: &ArgMatches, output: Option<Output>) -
     let calibration = path.map(|path| calibration::take_up(path, &model)).transpose()?;
     let calibration = calibration.unwrap_or_default();
     let mut session = Session::new(settings.clone(), forecaster, calibration, scope);
-    if let (true, Some(path)) = (sniff.learn, path) {
+    if sniff.learn {
+        let path = path
+            .context("--learn has no file to write to: give --calibration FILE, or calibration in the configuration")?;
         session.keep(Keeper::new(path, model.clone())?);
     }
     if let Some(output) = output {

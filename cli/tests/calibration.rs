@@ -52,6 +52,27 @@ fn a_replay_changes_the_file_only_when_asked_and_goes_on_from_it() {
 }
 
 #[test]
+fn a_replay_learns_into_the_file_of_the_configuration_and_needs_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, file) = (folder.path().join("tapio.yaml"), folder.path().join("calibration.json"));
+    let learn = |text: &str| {
+        fs::write(&config, text).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tapio"));
+        command.args(["sniff", "--learn", "--replay"]).arg(incident());
+        command.arg("--config").arg(&config).output().unwrap()
+    };
+    let out = learn("");
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(1));
+    assert!(
+        said.contains("--learn has no file to write to: give --calibration FILE"),
+        "{said}"
+    );
+    assert!(learn(&format!("calibration: {}", file.display())).status.success());
+    assert_eq!(kills(&file), 1);
+}
+
+#[test]
 fn the_batch_size_changes_nothing_that_is_learnt() {
     let folder = tempfile::tempdir().unwrap();
     let learnt = ["1", "7", "100"].map(|size| {

@@ -72,6 +72,25 @@ fn a_flag_goes_before_a_variable_a_variable_before_the_file_and_the_file_before_
 }
 
 #[test]
+fn the_agents_listener_is_shown_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(folder.path(), "");
+    let listens = |flags: &[&str]| {
+        let (_, text, _) = config(&[&["view", "--config", &path], flags].concat(), &[]);
+        let line = text.lines().find(|line| line.starts_with("  listen: "));
+        line.unwrap().trim().to_owned()
+    };
+    assert_eq!(listens(&[]), "listen: null  # default");
+    assert_eq!(listens(&["--agent"]), "listen: \":9464\"  # default");
+    assert_eq!(
+        listens(&["--agent", "--listen", ":1"]),
+        "listen: \":1\"  # --listen"
+    );
+    file(folder.path(), "http: {listen: '127.0.0.1:9'}");
+    assert_eq!(listens(&["--agent"]), "listen: \"127.0.0.1:9\"  # file");
+}
+
+#[test]
 fn the_variable_names_the_file_and_the_flag_another_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = file(folder.path(), "profile: minimal\n");

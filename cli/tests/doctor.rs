@@ -12,6 +12,7 @@ fn doctor() -> Command {
     command
         .args(["doctor", "-o", "json"])
         .env_remove("KUBECONFIG")
+        .env_remove("TAPIO_CONFIG")
         .env("HOME", "/nonexistent");
     command
 }
@@ -86,7 +87,11 @@ fn a_server_that_allows_everything_is_good_and_the_exit_code_is_0() {
     let output = against(&api);
     let rows = rows(&output);
     assert_eq!(output.status.code(), Some(0), "{rows:#?}");
-    assert_eq!(rows.len(), 17, "the server and each resource: {rows:#?}");
+    assert_eq!(
+        rows.len(),
+        18,
+        "the configuration, the server and each resource: {rows:#?}"
+    );
     assert!(
         rows.iter().all(|row| row["status"] == "ok" && row["hint"].is_null()),
         "{rows:#?}"
@@ -162,6 +167,119 @@ fn as_root_every_probe_of_this_machine_attaches() {
         let hook = probe.programs[0].hook.to_string();
         assert!(row["found"].as_str().unwrap().contains(&hook), "{row}");
     }
+}
+
+/// The rows of a doctor that is given this file, without those about the kernel and the cluster where they can be left out.
+fn with_file(text: &str, variables: &[(&str, &str)]) -> (Vec<Value>, Option<i32>) {
+    let api = ApiServer::start().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("kubeconfig"), api.kubeconfig()).unwrap();
+    std::fs::write(path("secret"), "s3cret").unwrap();
+    std::fs::write(
+        path("tapio.yaml"),
+        text.replace("FOLDER", folder.path().to_str().unwrap()),
+    )
+    .unwrap();
+    let output = doctor()
+        .args(["--k8s-only", "--kubeconfig"])
+        .arg(path("kubeconfig"))
+        .arg("--config")
+        .arg(path("tapio.yaml"))
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    (rows(&output), output.status.code())
+}
+
+#[test]
+fn a_configuration_is_told_with_what_it_loads_or_with_its_error_and_the_rest_is_looked_at() {
+    let of = |text: &str, variables: &[(&str, &str)]| {
+        let (rows, code) = with_file(text, variables);
+        assert_eq!(find(&rows, "list pods")["status"], "ok");
+        let row = find(&rows, "configuration").clone();
+        (row["found"].as_str().unwrap().to_owned(), row["status"].clone(), code)
+    };
+    let (found, status, code) = of("profile: custom\nprobes: {dns: true}", &[]);
+    assert!(
+        found.ends_with("/tapio.yaml; the profile custom loads 1 probes") && status == "ok" && code == Some(0),
+        "{found}"
+    );
+    let (found, ..) = of("profile: custom", &[("TAPIO_PROFILE", "minimal")]);
+    assert!(found.contains("; the profile minimal loads "), "{found}");
+    for (text, variables, says) in [
+        (
+            "profil: x",
+            &[][..],
+            "/tapio.yaml:1:1: unknown key \"profil\"; did you mean",
+        ),
+        (
+            "profile: custom\nprobes: {dns: false, file: false, memory: true, process: true}\nsinks: {otlp: {}}",
+            &[][..],
+            "sinks.otlp.url: there is no address",
+        ),
+        (
+            "",
+            &[("TAPIO_WEBHOOK", "x")][..],
+            "the environment: invalid value 'x' for '--webhook <URL>'",
+        ),
+    ] {
+        let (found, status, code) = of(text, variables);
+        assert!(found.contains(says), "{found}");
+        assert!(status == "fail" && code == Some(4), "{found}");
+    }
+}
+
+#[test]
+fn what_sinks_need_is_looked_for_and_nothing_is_sent() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    silent.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let of = |text: &str| {
+        let (rows, code) = with_file(text, &[("TAPIO_WEBHOOK", &url)]);
+        let row = find(&rows, "sinks").clone();
+        (row["found"].as_str().unwrap().to_owned(), code)
+    };
+    let two = "sinks:\n  webhook: {secretFile: FOLDER/secret}\n  alertmanager: {urls: ['http://127.0.0.1:1']}";
+    assert_eq!(
+        of(two),
+        (
+            "alertmanager, webhook; whether they answer is not asked".to_owned(),
+            Some(0)
+        )
+    );
+    let (found, code) = of("sinks:\n  webhook: {secretFile: FOLDER/absent}");
+    assert!(found.starts_with("sinks.webhook.secretFile: name a file"), "{found}");
+    assert_eq!(code, Some(4));
+    assert_eq!(silent.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[test]
+fn the_calibration_and_the_kubelet_of_the_file_are_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("tapio.yaml");
+    let text =
+        "calibration: /nonexistent/calibration.json\nnode: {kubeletRoot: /nonexistent, eviction: {memory: 200MiB}}";
+    std::fs::write(&file, text).unwrap();
+    let output = doctor().args(["--ebpf-only", "--config"]).arg(&file).output().unwrap();
+    let said = rows(&output);
+    let calibration = find(&said, "calibration");
+    assert_eq!(calibration["status"], "fail", "{calibration}");
+    assert_eq!(find(&said, "volumes")["found"], "there is no /nonexistent");
+    let eviction = find(&said, "eviction")["found"].as_str().unwrap();
+    assert!(
+        eviction.starts_with("as configured: memory.available 200 MiB"),
+        "{eviction}"
+    );
+    let beyond = find(&said, "probe file");
+    assert!(
+        beyond["found"]
+            .as_str()
+            .unwrap()
+            .ends_with("; the configuration does not load it")
+            && beyond["status"] != "fail",
+        "{beyond}"
+    );
 }
 
 #[test]

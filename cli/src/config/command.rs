@@ -8,11 +8,12 @@ use clap::ArgMatches;
 
 use super::view::text;
 use super::{Config, Loader};
-use crate::args::Sniff;
+use crate::args::View;
 
 /// Prints the configuration in effect as a file that could stand in its place, with where each value comes from.
-pub(crate) fn view(sniff: &Sniff, matches: &ArgMatches) -> Result<ExitCode> {
-    let loader = Loader::new(sniff, matches);
+pub(crate) fn view(view: &View, matches: &ArgMatches) -> Result<ExitCode> {
+    let loader = Loader::new(&view.sniff, matches);
+    let loader = if view.agent { loader.of_agent() } else { loader };
     let settings = loader.load()?;
     crate::profile::chosen_of(&settings.config)?;
     let text = text(&loader, &settings);

@@ -5,7 +5,7 @@ use clap::parser::ValueSource;
 use hyper::Uri;
 use serde_json::{Value, json};
 
-use crate::args::Sniff;
+use crate::args::{AGENT_LISTENS, Doctor, Sniff};
 
 /// A value that does not come from the file.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,6 +65,28 @@ pub(super) fn given(sniff: &Sniff, matches: &ArgMatches) -> Vec<Given> {
         all.push(Given { key, value, origin });
     }
     all
+}
+
+/// The default of the agent's listener.
+pub(super) fn listens() -> Given {
+    Given {
+        key: "http.listen",
+        value: json!(AGENT_LISTENS),
+        origin: Origin::Command,
+    }
+}
+
+/// What the doctor was given of it.
+pub(super) fn of_doctor(doctor: &Doctor) -> impl Iterator<Item = Given> {
+    let profile = doctor.profile.map(|profile| ("profile", "--profile", json!(profile)));
+    let calibration = doctor.calibration.as_ref();
+    let calibration = calibration.map(|path| ("calibration", "--calibration", json!(path)));
+    let given = [profile, calibration].into_iter().flatten();
+    given.map(|(key, flag, value)| Given {
+        key,
+        value,
+        origin: Origin::Flag(flag),
+    })
 }
 
 fn value(sniff: &Sniff, id: &str) -> Value {

@@ -17,12 +17,12 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Result, anyhow};
-use clap::ArgMatches;
+use anyhow::{Context as _, Result, anyhow};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use correlator::Thresholds;
 use serde_json::Value;
 
-use crate::args::{Profile, Sniff};
+use crate::args::{Arguments, Doctor, Profile, Sniff};
 use crate::filter::Filter;
 use crate::metrics::bounds::Buckets;
 use crate::metrics::registry;
@@ -61,6 +61,29 @@ impl Loader {
             named: sniff.config.clone(),
             given: given::given(sniff, matches),
         }
+    }
+
+    /// The same for the agent, which listens by itself.
+    fn of_agent(mut self) -> Self {
+        if !self.gives("http.listen") {
+            self.given.push(given::listens());
+        }
+        self
+    }
+
+    /// That of a run in this environment without flags, but for those that the doctor takes too.
+    pub(crate) fn without_flags(doctor: &Doctor) -> Result<Self> {
+        let read = Arguments::command().try_get_matches_from(["tapio", "sniff"]);
+        let matches = read.map_err(|error| {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            anyhow!("the environment: {}", line.trim_start_matches("error: "))
+        })?;
+        let own = matches.subcommand_matches("sniff").context("a command line of sniff")?;
+        let mut loader = Self::new(&Sniff::from_arg_matches(own)?, own);
+        loader.named.clone_from(&doctor.config);
+        loader.given.extend(given::of_doctor(doctor));
+        Ok(loader)
     }
 
     /// The file that is read, if any.

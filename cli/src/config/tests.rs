@@ -1,6 +1,5 @@
 //! Which value wins, and what a running process takes over.
 
-use clap::{CommandFactory as _, FromArgMatches as _};
 use correlator::LabelSelector;
 use correlator::selector::{Operator, Requirement};
 

@@ -1,19 +1,24 @@
 //! What fills up on the node besides memory: connection tracking, disk and volumes, open files, and when the kubelet evicts.
 
-use sniffers::node::{Examined, examine};
+use std::path::Path;
+
+use sniffers::node::{Eviction, Examined, examine};
 
 use super::row::{Mark, Row, bad, good};
+use crate::config::Config;
 use crate::sources;
 
 /// A row each, from one reading.
-pub(crate) fn rows() -> Vec<Row> {
-    judge(&examine(&sources::pid_map(false)))
+pub(crate) fn rows(config: &Config) -> Vec<Row> {
+    let kubelet = &config.node.kubelet_root;
+    let examined = examine(&sources::pid_map(false), kubelet.clone(), config.eviction());
+    judge(&examined, kubelet)
 }
 
-fn judge(examined: &Examined) -> Vec<Row> {
+fn judge(examined: &Examined, kubelet: &Path) -> Vec<Row> {
     vec![
         conntrack(examined),
-        volumes(examined),
+        volumes(examined, kubelet),
         files(examined),
         eviction(examined),
     ]
@@ -29,14 +34,15 @@ fn conntrack(examined: &Examined) -> Row {
     }
 }
 
-fn volumes(examined: &Examined) -> Row {
+fn volumes(examined: &Examined, kubelet: &Path) -> Row {
+    let kubelet = kubelet.display();
     if examined.out_of_sight {
-        let hint = "in a pod, mount the host's /var/lib/kubelet at its place, with mountPropagation HostToContainer";
+        let hint = format!("in a pod, mount the host's {kubelet} at its place, with mountPropagation HostToContainer");
         return bad(Mark::Warn, "volumes", "the mounts of pods are out of sight", hint);
     }
     let Some((available, size)) = examined.disk else {
-        let hint = "run on a node, or in a pod with the host's /var/lib/kubelet; disk and volumes are not seen";
-        return bad(Mark::Warn, "volumes", "there is no /var/lib/kubelet", hint);
+        let hint = format!("run on a node, or in a pod with the host's {kubelet}; disk and volumes are not seen");
+        return bad(Mark::Warn, "volumes", format!("there is no {kubelet}"), hint);
     };
     let percent = (100.0 - available * 100.0 / size.max(1.0)).round();
     let volumes = examined.volumes;
@@ -58,8 +64,13 @@ fn files(examined: &Examined) -> Row {
 
 fn eviction(examined: &Examined) -> Row {
     let eviction = examined.eviction;
+    let whose = if eviction == Eviction::default() {
+        "assumed as the kubelet's defaults"
+    } else {
+        "as configured"
+    };
     let found = format!(
-        "assumed as the kubelet's defaults: memory.available {} MiB, nodefs.available {} %, nodefs.inodesFree {} %",
+        "{whose}: memory.available {} MiB, nodefs.available {} %, nodefs.inodesFree {} %",
         eviction.memory >> 20,
         eviction.disk_percent,
         eviction.inodes_percent
@@ -80,7 +91,7 @@ mod tests {
             containers: 7,
             ..Examined::default()
         };
-        let rows = judge(&examined);
+        let rows = judge(&examined, Path::new("/var/lib/kubelet"));
         assert!(rows.iter().all(|row| row.mark == Mark::Ok), "{rows:?}");
         assert_eq!(rows[0].found, "300 of 262144 connections are tracked");
         assert_eq!(rows[1].found, "3 volumes are watched; the kubelet's disk is 25 % full");
@@ -94,11 +105,11 @@ mod tests {
             refused: 4,
             ..Examined::default()
         };
-        let rows = judge(&hidden);
+        let rows = judge(&hidden, Path::new("/var/lib/kubelet"));
         let warned = rows.iter().filter(|row| row.mark == Mark::Warn);
         let checks: Vec<&str> = warned.map(|row| row.check.as_str()).collect();
         assert_eq!(checks, ["volumes", "open files"]);
         assert!(rows[2].found.ends_with("those of 4 processes may not be"), "{rows:?}");
-        assert_eq!(judge(&Examined::default())[1].mark, Mark::Warn);
+        assert_eq!(judge(&Examined::default(), Path::new("/k"))[1].found, "there is no /k");
     }
 }

@@ -8,8 +8,9 @@ use probes::{Kernel, LoadError, Probe};
 use super::capabilities;
 use super::row::{Mark, Row, bad, good};
 
-/// The capabilities, BTF, `bpf()` and every probe. Attaches to the running kernel whatever `root` is.
-pub(crate) fn rows(root: &Path) -> Vec<Row> {
+/// The capabilities, BTF, `bpf()` and every probe, of which only those must work that `loads` says. Attaches to the running
+/// kernel whatever `root` is.
+pub(crate) fn rows(root: &Path, loads: impl Fn(&Probe) -> bool) -> Vec<Row> {
     let read = |path: &str| fs::read_to_string(root.join(path)).unwrap_or_default();
     let status = read("proc/self/status");
     let mut rows = capabilities::rows(&status);
@@ -23,7 +24,11 @@ pub(crate) fn rows(root: &Path) -> Vec<Row> {
                 .map(|probe| (*probe, attach(&mut kernel, probe)))
                 .collect();
             rows.push(bpf(&tried, &guards));
-            rows.extend(tried.iter().map(|(probe, result)| of_probe(probe, result)));
+            rows.extend(
+                tried
+                    .iter()
+                    .map(|(probe, result)| of_probe(probe, result, loads(probe))),
+            );
         }
     }
     rows
@@ -36,14 +41,19 @@ fn attach(kernel: &mut Kernel, probe: &'static Probe) -> Result<String, LoadErro
     Ok(hooks.join(", "))
 }
 
-fn of_probe(probe: &Probe, result: &Result<String, LoadError>) -> Row {
+fn of_probe(probe: &Probe, result: &Result<String, LoadError>, is_loaded: bool) -> Row {
     let check = format!("probe {}", probe.name);
+    let (mark, besides) = if is_loaded {
+        (Mark::Fail, "")
+    } else {
+        (Mark::Warn, "; the configuration does not load it")
+    };
     match result {
-        Ok(hooks) => good(check, hooks),
+        Ok(hooks) => good(check, format!("{hooks}{besides}")),
         Err(error) => bad(
-            Mark::Fail,
+            mark,
             check,
-            error.why(),
+            format!("{}{besides}", error.why()),
             format!("{} go unseen: {}", probe.watches, error.fix()),
         ),
     }
@@ -112,7 +122,8 @@ mod tests {
         let probe = probes::all()[0];
         let tried = [(probe, Err(missing())), (probe, Ok("iter/task".to_owned()))];
         assert_eq!(bpf(&tried, &[]).mark, Mark::Ok);
-        let row = of_probe(probe, &tried[0].1);
+        assert_eq!(of_probe(probe, &tried[0].1, false).mark, Mark::Warn);
+        let row = of_probe(probe, &tried[0].1, true);
         assert!(row.mark == Mark::Fail && row.hint.unwrap().contains(probe.watches));
     }
 }
