@@ -18,6 +18,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use fixtures::apiserver::ApiServer;
+use fixtures::kube::NodeObject;
 use kubelet::{CART, CART_UID, WEB_UID};
 use node::{Node, be_workload};
 use scrape::{Agent, PATIENCE};
@@ -39,11 +40,11 @@ struct Prometheus {
 }
 
 impl Prometheus {
-    /// Scrapes `target` once a second.
+    /// Scrapes `target` once a second, as that of a pod: an operator gives the labels of the agent's own pod to what has none.
     fn start(target: &str, folder: &Path) -> Self {
         let config = format!(
             "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n- job_name: tapio\n  honor_labels: true\n  \
-             static_configs: [{{targets: ['{target}']}}]\n"
+             static_configs: [{{targets: ['{target}'], labels: {{namespace: 'monitoring', pod: 'tapio-agent-x'}}}}]\n"
         );
         let path = folder.join("prometheus.yml");
         std::fs::write(&path, config).unwrap();
@@ -105,15 +106,38 @@ impl Drop for Prometheus {
 
 fn missing() -> Option<String> {
     let found = Command::new("prometheus").arg("--version").output();
-    match found {
-        Ok(_) => node::missing(),
-        Err(_) => Some("needs prometheus".to_owned()),
+    found.is_err().then(|| "needs prometheus".to_owned())
+}
+
+#[test]
+fn what_is_wrong_with_a_node_is_not_taken_for_a_trouble_of_the_pod_that_tells_it() {
+    if let Some(reason) = missing() {
+        return fixtures::skipped("what_is_wrong_with_a_node", &reason);
     }
+    let folder = tempfile::tempdir().unwrap();
+    let api = ApiServer::start().unwrap();
+    api.apply(NodeObject::new("node-a").allocatable_memory("16Gi"));
+    let kubeconfig = folder.path().join("kubeconfig");
+    std::fs::write(&kubeconfig, api.kubeconfig()).unwrap();
+    let agent = Agent::start(&["--k8s-only", "--kubeconfig", kubeconfig.to_str().unwrap()]);
+    agent.until("/readyz", |reply| reply.status == 200);
+    let prometheus = Prometheus::start(&agent.address, folder.path());
+    let since = clock::now().to_string();
+    let pressed = NodeObject::new("node-a").allocatable_memory("16Gi");
+    api.apply(pressed.condition("MemoryPressure", "True", "KubeletHasInsufficientMemory", &since));
+
+    let told = prometheus.answers(r#"tapio_insight_active{id="node-pressure"}"#);
+    let label = |name: &str| told[0].0[name].as_str();
+    assert_eq!([label("pod"), label("namespace")], [None, None], "{told:?}");
+    let whose = [label("kind"), label("name"), label("node")];
+    assert_eq!(whose, ["Node", "node-a", "node-a"].map(Some), "{told:?}");
+    let own = prometheus.answers("tapio_pods");
+    assert_eq!(own[0].0["pod"], "tapio-agent-x", "what is about tapio is its pod's");
 }
 
 #[test]
 fn prometheus_answers_questions_about_containers_that_the_agent_watches() {
-    if let Some(reason) = missing() {
+    if let Some(reason) = missing().or_else(node::missing) {
         return fixtures::skipped("prometheus_answers_questions", &reason);
     }
     let folder = tempfile::tempdir().unwrap();
