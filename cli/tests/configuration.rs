@@ -82,10 +82,7 @@ fn the_agents_listener_is_shown_when_asked_for() {
     };
     assert_eq!(listens(&[]), "listen: null  # default");
     assert_eq!(listens(&["--agent"]), "listen: \":9464\"  # default");
-    assert_eq!(
-        listens(&["--agent", "--listen", ":1"]),
-        "listen: \":1\"  # --listen"
-    );
+    assert_eq!(listens(&["--agent", "--listen", ":1"]), "listen: \":1\"  # --listen");
     file(folder.path(), "http: {listen: '127.0.0.1:9'}");
     assert_eq!(listens(&["--agent"]), "listen: \"127.0.0.1:9\"  # file");
 }

@@ -222,6 +222,10 @@ fn what_cannot_be_sent_is_told_with_its_key_before_anything_is_replayed() {
             ":2:3: unknown key \"webhok\"; did you mean \"webhook\"?",
         ),
         (
+            "  alertmanager: {generatorUrl: grafana}\n".to_owned(),
+            ":2:32: \"grafana\" cannot be used: give a URL such as",
+        ),
+        (
             "  otlp: {url: nowhere}\n".to_owned(),
             ":2:15: \"nowhere\" cannot be used: give a URL such as",
         ),

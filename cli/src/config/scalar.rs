@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
+use super::measure::url;
 use crate::{http, profile};
 
 /// The names of all probes.
@@ -34,6 +35,11 @@ pub(super) fn ring_size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Str
 
 pub(super) fn listen<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     checked_if_any(from, http::listen)
+}
+
+/// An address that is shown and not sent to.
+pub(super) fn link<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    checked_if_any(from, url)
 }
 
 /// A whole number from `LEAST` to `MOST`.

@@ -32,6 +32,7 @@ pub(crate) struct Alertmanager {
     /// minutes unless set).
     pub(crate) repeat: Time<1_000, 3_600_000>,
     /// Where an alert links to, such as a dashboard.
+    #[serde(deserialize_with = "scalar::link")]
     pub(crate) generator_url: Option<String>,
     /// How they are reached.
     pub(crate) connection: Connection,

@@ -34,6 +34,7 @@ fn rows(all: &Value, of: &Value, prefix: &str, text: &mut String) {
         }
         let default = match key.as_str() {
             "thresholds" => "as below".to_owned(),
+            key if key.starts_with("buckets.") => "as in [metrics.md](metrics.md#buckets)".to_owned(),
             _ => format!("`{}`", field["default"]),
         };
         let meaning = field["description"].as_str().unwrap().replace('\n', " ");
