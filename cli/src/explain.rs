@@ -18,7 +18,7 @@ pub(crate) fn run(id: Option<&str>) -> Result<ExitCode> {
     if let Some((_, why)) = insights::NOT_YET.iter().find(|(known, _)| *known == id) {
         bail!("{id} is not recognised yet: {why}");
     }
-    let Some((_, manual)) = insights::MANUALS.iter().find(|(known, _)| *known == id) else {
+    let Some(manual) = insights::manual(id) else {
         bail!("there is no insight {id:?}; `tapio explain` lists them");
     };
     writeln!(out, "{manual}")?;

@@ -54,6 +54,7 @@ impl Session {
             .forecasting(forecaster)
             .calibrated(calibration);
         engine.tune(settings.thresholds.clone());
+        engine.want(settings.wanted.clone());
         Self {
             engine,
             writers: Vec::new(),
@@ -83,6 +84,7 @@ impl Session {
     /// Follows these settings from now on, as far as they can be changed in a running process.
     pub(crate) fn configure(&mut self, settings: Settings) {
         self.engine.tune(settings.thresholds.clone());
+        self.engine.want(settings.wanted.clone());
         for writer in &mut self.writers {
             writer.configure(&settings);
         }

@@ -250,6 +250,27 @@ fn no_histogram_has_more_bounds_than_are_allowed() {
 }
 
 #[test]
+fn an_insight_is_switched_off_and_on_again_in_a_running_process() {
+    let api = ApiServer::start_tls().unwrap();
+    let (agent, folder) = beside(&api, "");
+    restart(&api, healthy("cart-0"), 1, 137, "OOMKilled");
+    let active = "tapio_insight_active{id=\"oom-killed\"";
+    let is_active = |wanted: bool| {
+        agent.until("/metrics", |reply| reply.body.contains(active) == wanted);
+    };
+    is_active(true);
+    for (text, wanted) in [
+        ("insights: {oom-killed: never}", false),
+        ("insights: {oom-killed: critical}", true),
+    ] {
+        change(&agent, &folder, text);
+        agent.notice("config: read again");
+        is_active(wanted);
+    }
+    assert_eq!(agent.stop().0, Some(0));
+}
+
+#[test]
 fn the_example_is_a_good_file() {
     let (code, text, said) = config(&["view", "--config", root("docs/tapio.yaml").to_str().unwrap()], &[]);
     assert_eq!(code, Some(0), "{said}");

@@ -21,6 +21,7 @@ mod latency;
 mod leak;
 mod limits;
 mod lookups;
+mod manual;
 mod memory_kills;
 mod memory_limit;
 mod messages;
@@ -45,6 +46,7 @@ mod workloads;
 
 pub use forecast::{closed_form, forecaster};
 pub use kubectl::{Kubectl, quote};
+pub use manual::manual;
 pub use not_yet::NOT_YET;
 pub use phrase::escape;
 

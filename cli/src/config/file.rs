@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::buckets::Buckets;
+use super::insights::Insights;
 use super::measure::{Size, Time};
 use super::scalar;
 use super::selector::Selector;
@@ -35,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) intervals: Intervals,
     /// What insights are said of and which series are exported.
     pub(crate) filters: Filters,
+    /// From which severity on insights are said, by id: `info`, `warning` or `critical`, or `never`; all where nothing is chosen.
+    pub(crate) insights: Insights,
     /// Numbers that detectors judge by.
     pub(crate) thresholds: Chosen,
     /// The kubelet of this node.

@@ -4,6 +4,7 @@ mod buckets;
 mod command;
 mod file;
 mod given;
+mod insights;
 pub(crate) mod measure;
 mod read;
 mod reload;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow};
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
-use correlator::Thresholds;
+use correlator::{Thresholds, Wanted};
 use serde_json::Value;
 
 use crate::args::{Arguments, Doctor, Profile, Sniff};
@@ -34,7 +35,7 @@ pub(crate) use reload::Reload;
 use sinks::Sinks;
 
 /// What a running process may take over from a changed file.
-const LIVE: [&str; 3] = ["filters", "thresholds", "limits.series"];
+const LIVE: [&str; 4] = ["filters", "insights", "thresholds", "limits.series"];
 
 /// The configuration in effect.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +46,7 @@ pub(crate) struct Settings {
     pub(crate) filter: Arc<Filter>,
     pub(crate) thresholds: Thresholds,
     pub(crate) buckets: Buckets,
+    pub(crate) wanted: Wanted,
 }
 
 /// Where the configuration comes from, so that it can be loaded again.
@@ -139,7 +141,7 @@ impl Settings {
     fn new(config: Config, said: Value) -> Result<Self, String> {
         config.sinks.check()?;
         let filter = Arc::new(config.filters.filter()?);
-        let thresholds = config.thresholds.thresholds();
+        let (thresholds, wanted) = (config.thresholds.thresholds(), config.insights.wanted());
         let buckets = config.buckets.of_metrics();
         Ok(Self {
             config,
@@ -147,6 +149,7 @@ impl Settings {
             filter,
             thresholds,
             buckets,
+            wanted,
         })
     }
 
@@ -183,12 +186,14 @@ impl Settings {
     fn take_over(&mut self, newer: &Self) -> Vec<String> {
         let before = leaves(&self.config);
         self.config.filters = newer.config.filters.clone();
+        self.config.insights = newer.config.insights.clone();
         self.config.thresholds = newer.config.thresholds.clone();
         self.config.limits = file::Limits {
             batch_size: self.config.limits.batch_size,
             ..newer.config.limits.clone()
         };
         (self.filter, self.thresholds) = (Arc::clone(&newer.filter), newer.thresholds.clone());
+        self.wanted = newer.wanted.clone();
         let differs = before
             .symmetric_difference(&leaves(&newer.config))
             .map(|(key, _)| key.clone())

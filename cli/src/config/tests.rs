@@ -73,17 +73,22 @@ fn the_namespace_of_the_command_line_is_a_filter() {
 }
 
 #[test]
-fn a_running_process_takes_over_filters_thresholds_and_series_and_names_the_rest() {
+fn a_running_process_takes_over_filters_insights_thresholds_and_series_and_names_the_rest() {
     let line = ["tapio", "sniff"];
     let mut running = settings(&line, "profile: minimal\nfilters: {namespaces: [shop]}");
     let newer = settings(
         &line,
         "profile: standard\nintervals: {cgroup: 2s}\nfilters: {namespaces: [pay]}\n\
-         thresholds: {io-stalled: {stalledRatio: 0.3}}\nlimits: {seriesPerPod: 50, seriesIdle: 1h, batchSize: 5}",
+         insights: {io-stalled: critical}\nthresholds: {io-stalled: {stalledRatio: 0.3}}\n\
+         limits: {seriesPerPod: 50, seriesIdle: 1h, batchSize: 5}",
     );
     let rest = running.take_over(&newer);
     assert_eq!(rest, ["intervals.cgroup", "limits.batchSize", "profile"]);
-    assert_eq!(running.thresholds, newer.thresholds);
+    assert_eq!(
+        (&running.thresholds, &running.wanted),
+        (&newer.thresholds, &newer.wanted)
+    );
+    assert_eq!(running.wanted.least("io-stalled"), Some(correlator::Severity::Critical));
     assert_eq!(
         (&running.filter, running.config.limits.series_per_pod),
         (&newer.filter, 50)

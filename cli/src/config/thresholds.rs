@@ -74,9 +74,8 @@ impl<'de> Visitor<'de> for Detectors {
         while let Some(id) = map.next_key::<String>()? {
             let Some((detector, tunables)) = TUNABLES.get_key_value(id.as_str()) else {
                 if insights::MANUALS.iter().any(|(known, _)| *known == id) {
-                    let can = DETECTORS.join(", ");
                     return Err(Error::custom(format!(
-                        "{id} has no thresholds that can be chosen; these have: {can}"
+                        "{id} has no thresholds that can be chosen; `tapio explain {id}` tells what it goes by"
                     )));
                 }
                 return Err(Error::unknown_field(&id, &DETECTORS));

@@ -94,8 +94,18 @@ pub(crate) const BAD: &[(&str, &str)] = &[
     ),
     (
         "thresholds: {oom-killed: {x: 1}}",
-        ": oom-killed has no thresholds that can be chosen; these have: connect-slow",
+        ": oom-killed has no thresholds that can be chosen; `tapio explain oom-killed` tells",
     ),
+    (
+        "insights:\n  oom-kill: never",
+        ":2:3: unknown key \"oom-kill\"; did you mean \"oom-killed\"?",
+    ),
+    (
+        "insights: {oom-trend: warn}",
+        ":1:23: unknown value \"warn\"; known here: never, info, warning, critical",
+    ),
+    ("insights: {oom-trend: 2}", ":1:23:"),
+    ("insights: [oom-trend]", ":1:11: give keys with their values here"),
     ("filters: {namespaces: shop}", ":1:23: give a list, such as [a, b]"),
     (
         "filters: {labelSelector: {matchExpressions: [{key: a, operator: Inn}]}}",

@@ -7,9 +7,9 @@ pub(crate) fn tables(schema: &Value) -> String {
     let mut text = String::from("\n## Keys\n\n| key | value | default | meaning |\n|---|---|---|---|\n");
     rows(schema, schema, "", &mut text);
     text.push_str(
-        "\n## Thresholds\n\n`thresholds.<detector>.<name>`, each a number. Ratios are from 0 to 1. What is not listed cannot be \
-         chosen: the severities of `oom-trend` are those that its forecasts were fitted for, and events such as `oom-killed` \
-         have no threshold.\n\n| detector | name | default | from | to | meaning |\n|---|---|---|---|---|---|\n",
+        "\n## Thresholds\n\n`thresholds.<detector>.<name>`, each a number. Ratios are from 0 to 1. What happened, such as \
+         an OOM kill, has no threshold, and what forecasts and rates were fitted with cannot be chosen. `tapio explain ID` tells how \
+         the numbers of an insight go together.\n\n| detector | name | default | from | to | meaning |\n|---|---|---|---|---|---|\n",
     );
     let detectors = schema["$defs"]["Thresholds"]["properties"].as_object().unwrap();
     for (detector, of) in detectors {
@@ -27,7 +27,8 @@ fn rows(all: &Value, of: &Value, prefix: &str, text: &mut String) {
     for (name, field) in of["properties"].as_object().unwrap() {
         let key = format!("{prefix}{name}");
         let target = resolved(all, field);
-        let is_section = target["properties"].is_object() && !["probes", "thresholds"].contains(&key.as_str());
+        let is_section =
+            target["properties"].is_object() && !["insights", "probes", "thresholds"].contains(&key.as_str());
         if is_section {
             rows(all, target, &format!("{key}."), text);
             continue;

@@ -36,10 +36,10 @@ const NODES: Tunable = Tunable {
 };
 const SHARE: Tunable = Tunable {
     detector: "cluster-wide",
-    name: "victimsRatio",
+    name: "affectedRatio",
     default: 0.2,
     bounds: [0.01, 1.0],
-    meaning: "part of all pods, or nodes, that is not enough: more have to have the trouble",
+    meaning: "part of all pods, or nodes, of which more have to have the trouble",
 };
 /// Those that are told of.
 const NAMED: usize = 5;

@@ -50,7 +50,7 @@ const PARTLY: &str = "refused";
 
 const LEAST_PARTLY: Tunable = Tunable {
     detector: "connect-refused",
-    name: "leastPartlyRefusals",
+    name: "leastPartialRefusals",
     default: 5.0,
     bounds: [1.0, 200.0],
     meaning: "refusals within a minute that are enough, where the address answers others and more fail than used to",

@@ -23,7 +23,7 @@ const USED: Tunable = Tunable {
     name: "usedRatio",
     default: 1.0,
     bounds: [0.1, 1.0],
-    meaning: "part of the quota of a resource that is in use",
+    meaning: "part of the quota of a resource in use that is told of",
 };
 
 /// The detector.

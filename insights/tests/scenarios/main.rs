@@ -19,3 +19,4 @@ mod stays_silent;
 mod tcp;
 mod tuned;
 mod unscheduled;
+mod wanted;

@@ -1,6 +1,6 @@
 //! Runs all detectors over a short story, told as events or as a scenario, and gives back what was said.
 
-use correlator::{Engine, Event, Insight, Status, Thresholds, Timestamp};
+use correlator::{Engine, Event, Insight, Status, Thresholds, Timestamp, Wanted};
 use fixtures::scenario::{Scenario, scenario};
 
 /// Everything that was said while a scenario went on and for one second after.
@@ -10,11 +10,28 @@ pub(crate) fn play(text: &str) -> Vec<Insight> {
 
 /// The same by these thresholds.
 pub(crate) fn play_tuned(text: &str, thresholds: &Thresholds) -> Vec<Insight> {
+    let mut engine = engine();
+    engine.tune(thresholds.clone());
+    play_with(engine, text)
+}
+
+/// The same of what is wanted.
+pub(crate) fn play_wanted(text: &str, wanted: Wanted) -> Vec<Insight> {
+    let mut engine = engine();
+    engine.want(wanted);
+    play_with(engine, text)
+}
+
+fn engine() -> Engine {
+    Engine::new(insights::all(), 100).forecasting(insights::forecaster())
+}
+
+fn play_with(engine: Engine, text: &str) -> Vec<Insight> {
     let Scenario { events, end } = scenario(text);
     let Some(last) = events.last().map(|event| event.at) else {
         return Vec::new();
     };
-    tell(events, end.since(last).as_secs() + 1, thresholds)
+    tell(engine, events, end.since(last).as_secs() + 1)
 }
 
 /// Everything that was said while the events came in at their own times and for one second after.
@@ -24,13 +41,11 @@ pub(crate) fn said(events: Vec<Event>) -> Vec<Insight> {
 
 /// The same, for `more` seconds after the last event.
 pub(crate) fn said_until(events: Vec<Event>, more: u64) -> Vec<Insight> {
-    tell(events, more, &Thresholds::default())
+    tell(engine(), events, more)
 }
 
-fn tell(mut events: Vec<Event>, more: u64, thresholds: &Thresholds) -> Vec<Insight> {
+fn tell(mut engine: Engine, mut events: Vec<Event>, more: u64) -> Vec<Insight> {
     events.sort_by_key(|event| event.at);
-    let mut engine = Engine::new(insights::all(), 100).forecasting(insights::forecaster());
-    engine.tune(thresholds.clone());
     let Some((first, last)) = events.first().map(|e| e.at).zip(events.last().map(|e| e.at)) else {
         return Vec::new();
     };
