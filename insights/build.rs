@@ -27,7 +27,7 @@ fn main() {
         let manual: Vec<&str> = lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
         let shown = path.to_str().expect("a UTF-8 path");
         writeln!(modules, "#[path = {shown:?}]\nmod {name};").expect("a string");
-        writeln!(rules, "Box::new(changes::WithChanges({name}::Rule)),").expect("a string");
+        writeln!(rules, "Box::new({name}::RULE),").expect("a string");
         writeln!(manuals, "({:?}, {:?}),", name.replace('_', "-"), manual.join("\n")).expect("a string");
     }
     let generated = format!(

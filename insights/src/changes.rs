@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use correlator::object::{Change, Field, Rollout, WorkloadState};
-use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, PodIdentity, Remedy, Risk, Source, Subject, Timestamp, Tunable,
-    Verdict, Window, World,
-};
+use correlator::{Insight, ObjectRef, ObjectState, PodIdentity, Remedy, Risk, Source, Subject, Timestamp, World};
 
 use crate::advice;
 use crate::kubectl::{Target, rollout_history, rollout_undo, set_image};
@@ -144,39 +141,8 @@ pub(crate) fn image_before(world: &World, pod: &PodIdentity, container: &str, im
     )
 }
 
-/// A detector whose insights about pods tell what changed before, and that suspects a wave of its own kind last of all.
-pub(crate) struct WithChanges<D>(pub(crate) D);
-
-impl<D: Detector> Detector for WithChanges<D> {
-    fn id(&self) -> &'static str {
-        self.0.id()
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        self.0.needs()
-    }
-
-    fn hold(&self) -> Duration {
-        self.0.hold()
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        self.0.tunables()
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let mut verdict = self.0.detect(window);
-        if let Verdict::Found(found) = &mut verdict {
-            for insight in found {
-                attach(window.world(), insight);
-                insight.suspects.push(Culprit::Kind(self.id()));
-            }
-        }
-        verdict
-    }
-}
-
-fn attach(world: &World, insight: &mut Insight) {
+/// An insight about a pod tells the rollout before it.
+pub(crate) fn attach(world: &World, insight: &mut Insight) {
     let (Subject::Container(pod) | Subject::Pod(pod)) = &insight.subject else {
         return;
     };

@@ -38,6 +38,7 @@ mod rates;
 mod rejected;
 mod remedies;
 mod risen;
+mod rule;
 mod standing;
 mod suspects;
 mod trend;
@@ -64,6 +65,13 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+
+    #[test]
+    fn a_detector_has_the_name_of_its_file() {
+        let ids: Vec<&str> = all().iter().map(|detector| detector.id()).collect();
+        let files: Vec<&str> = MANUALS.iter().map(|(id, _)| *id).collect();
+        assert_eq!(ids, files);
+    }
 
     #[test]
     fn tunables_bear_the_id_of_their_detector_a_name_of_their_own_and_a_default_within_their_bounds() {

@@ -11,9 +11,10 @@
 
 use std::time::Duration;
 
-use correlator::{Detector, Gap, Insight, Scope, Severity, Source, Subject, Timestamp, Tunable, Verdict, Window};
+use correlator::{Gap, Insight, Scope, Severity, Source, Subject, Timestamp, Tunable, Verdict, Window};
 
 use crate::phrase::count;
+use crate::rule::Rule;
 
 const PATIENCE: Tunable = Tunable {
     detector: "blind-spot",
@@ -23,41 +24,26 @@ const PATIENCE: Tunable = Tunable {
     meaning: "how long a source may be blind, as when it is started again",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    hold: Duration::from_secs(5),
+    tunables: &[PATIENCE],
+    ..Rule::new("blind-spot", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "blind-spot"
+fn detect(window: &Window<'_>) -> Verdict {
+    if *window.scope() != Scope::Cluster {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(5)
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[PATIENCE]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        if *window.scope() != Scope::Cluster {
-            return Verdict::Quiet;
-        }
-        let lasting = window
-            .world()
-            .gaps()
-            .filter(|(since, _)| window.now().since(*since) >= window.tuned_time(&PATIENCE));
-        let gaps = lasting.map(|(since, gap)| blind(*since, gap));
-        let losses = window
-            .world()
-            .losses()
-            .map(|((source, reason), loss)| lost(source, reason, loss.count, loss.last));
-        Verdict::of(gaps.chain(losses).collect())
-    }
+    let lasting = window
+        .world()
+        .gaps()
+        .filter(|(since, _)| window.now().since(*since) >= window.tuned_time(&PATIENCE));
+    let gaps = lasting.map(|(since, gap)| blind(*since, gap));
+    let losses = window
+        .world()
+        .losses()
+        .map(|((source, reason), loss)| lost(source, reason, loss.count, loss.last));
+    Verdict::of(gaps.chain(losses).collect())
 }
 
 fn blind(since: Timestamp, gap: &Gap) -> Insight {

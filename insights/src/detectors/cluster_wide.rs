@@ -12,12 +12,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use correlator::{
-    Culprit, Detector, Insight, ObjectRef, Scope, Severity, Source, Subject, Tunable, Verdict, Window, World,
-};
+use correlator::{Culprit, Insight, ObjectRef, Scope, Severity, Source, Subject, Tunable, Verdict, Window, World};
 
 use crate::nodes;
 use crate::phrase::count;
+use crate::rule::Rule;
 use crate::workloads;
 
 const PODS: Tunable = Tunable {
@@ -44,35 +43,24 @@ const SHARE: Tunable = Tunable {
 /// Those that are told of.
 const NAMED: usize = 5;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/pods", "k8s/nodes"],
+    tunables: &[PODS, NODES, SHARE],
+    ..Rule::new("cluster-wide", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "cluster-wide"
+fn detect(window: &Window<'_>) -> Verdict {
+    if *window.scope() != Scope::Cluster {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/pods", "k8s/nodes"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[PODS, NODES, SHARE]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        if *window.scope() != Scope::Cluster {
-            return Verdict::Quiet;
+    let mut told: Vec<Wave<'_>> = Vec::new();
+    for wave in waves(window, RULE.id) {
+        let is_told = |larger: &Wave<'_>| larger.id == wave.id && wave.victims.is_subset(&larger.victims);
+        if !told.iter().any(is_told) {
+            told.push(wave);
         }
-        let mut told: Vec<Wave<'_>> = Vec::new();
-        for wave in waves(window, self.id()) {
-            let is_told = |larger: &Wave<'_>| larger.id == wave.id && wave.victims.is_subset(&larger.victims);
-            if !told.iter().any(is_told) {
-                told.push(wave);
-            }
-        }
-        Verdict::of(told.iter().map(|wave| insight(window, wave)).collect())
     }
+    Verdict::of(told.iter().map(|wave| insight(window, wave)).collect())
 }
 
 /// Insights of one kind with one suspect.

@@ -13,7 +13,7 @@
 //! **What to do.** Create the object, or mend the name or key in the pod template.
 
 use correlator::{
-    ContainerView, Detector, Insight, Pod, PodIdentity, Remedy, Source, Subject, Timestamp, Tunable, Verdict, Window,
+    ContainerView, Insight, Pod, PodIdentity, Remedy, Source, Subject, Timestamp, Tunable, Verdict, Window,
 };
 
 use crate::kubectl::{self, Target};
@@ -21,6 +21,7 @@ use crate::messages::mount;
 use crate::messages::reference::Reference;
 use crate::messages::start::Why;
 use crate::phrase::escape;
+use crate::rule::Rule;
 use crate::standing::{self, Setup};
 use crate::{advice, changes, suspects};
 
@@ -32,35 +33,24 @@ const GRACE: Tunable = Tunable {
     meaning: "how old a pod may be that waits for what does not exist",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/pods", "k8s/events"],
+    tunables: &[GRACE],
+    ..Rule::new("config-missing", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "config-missing"
+fn detect(window: &Window<'_>) -> Verdict {
+    let Some(pod) = window.pod().filter(|pod| !standing::is_over(pod)) else {
+        return Verdict::Quiet;
+    };
+    if standing::age(pod, window.now()) < window.tuned_time(&GRACE) {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/pods", "k8s/events"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[GRACE]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Some(pod) = window.pod().filter(|pod| !standing::is_over(pod)) else {
-            return Verdict::Quiet;
-        };
-        if standing::age(pod, window.now()) < window.tuned_time(&GRACE) {
-            return Verdict::Quiet;
-        }
-        let containers = window
-            .containers()
-            .iter()
-            .filter_map(|container| of_container(window, pod, container));
-        Verdict::of(containers.chain(of_volume(window, pod)).collect())
-    }
+    let containers = window
+        .containers()
+        .iter()
+        .filter_map(|container| of_container(window, pod, container));
+    Verdict::of(containers.chain(of_volume(window, pod)).collect())
 }
 
 fn of_container(window: &Window<'_>, pod: &Pod, container: &ContainerView<'_>) -> Option<Insight> {

@@ -21,12 +21,12 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Detector, Failure, Insight, Outcome, Peer, Severity, Source, Timestamp, Tunable, Verdict, Window,
-    signals,
+    ContainerView, Failure, Insight, Outcome, Peer, Severity, Source, Timestamp, Tunable, Verdict, Window, signals,
 };
 
 use crate::partly::Failing;
 use crate::phrase::count;
+use crate::rule::Rule;
 use crate::suspects;
 use crate::{destination, peers, risen};
 
@@ -57,29 +57,18 @@ const LEAST_PARTLY: Tunable = Tunable {
 };
 const FALSE_ALARMS: Tunable = risen::false_alarms("connect-refused");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/tcp_connect", "k8s/pods", "k8s/services", "k8s/endpointslices"],
+    tunables: &[LEAST, LEAST_PARTLY, CRITICAL, FALSE_ALARMS],
+    ..Rule::new("connect-refused", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "connect-refused"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/tcp_connect", "k8s/pods", "k8s/services", "k8s/endpointslices"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST, LEAST_PARTLY, CRITICAL, FALSE_ALARMS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = window
-            .containers()
-            .iter()
-            .flat_map(|container| in_container(window, container));
-        Verdict::of(found.collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let found = window
+        .containers()
+        .iter()
+        .flat_map(|container| in_container(window, container));
+    Verdict::of(found.collect())
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insight> {

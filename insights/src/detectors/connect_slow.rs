@@ -18,11 +18,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, Insight, Peer, Severity, SlowRate, Source, Tunable, Verdict, Window, signals,
+    ContainerView, Culprit, Insight, Peer, Severity, SlowRate, Source, Tunable, Verdict, Window, signals,
 };
 
 use crate::latency::{self, Slowest};
 use crate::phrase::duration;
+use crate::rule::Rule;
 use crate::suspects;
 use crate::{peers, risen};
 
@@ -63,40 +64,29 @@ const LEAST_CONNECTS: Tunable = Tunable {
 };
 const FALSE_ALARMS: Tunable = risen::false_alarms("connect-slow");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/tcp_connect", "k8s/pods", "k8s/services"],
+    tunables: &[LONG, TIMES, CRITICAL, LEAST_CONNECTS, FALSE_ALARMS],
+    ..Rule::new("connect-slow", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "connect-slow"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/tcp_connect", "k8s/pods", "k8s/services"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LONG, TIMES, CRITICAL, LEAST_CONNECTS, FALSE_ALARMS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = window.containers().iter().filter_map(|container| {
-            let slowest = latency::slowest(
-                container,
-                &signals::TCP_CONNECT,
-                window.now(),
-                window.tuned(&LEAST_CONNECTS),
-            )?;
-            let slow = container.rates?.slow_connects(window.now())?;
-            latency::has_shifted(
-                slowest,
-                &slow,
-                [&LONG, &TIMES, &FALSE_ALARMS].map(|one| window.tuned(one)),
-            )
-            .then(|| insight(window, container, slowest, &slow))
-        });
-        Verdict::of(found.collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let found = window.containers().iter().filter_map(|container| {
+        let slowest = latency::slowest(
+            container,
+            &signals::TCP_CONNECT,
+            window.now(),
+            window.tuned(&LEAST_CONNECTS),
+        )?;
+        let slow = container.rates?.slow_connects(window.now())?;
+        latency::has_shifted(
+            slowest,
+            &slow,
+            [&LONG, &TIMES, &FALSE_ALARMS].map(|one| window.tuned(one)),
+        )
+        .then(|| insight(window, container, slowest, &slow))
+    });
+    Verdict::of(found.collect())
 }
 
 fn insight(window: &Window<'_>, container: &ContainerView<'_>, slowest: Slowest, slow: &SlowRate) -> Insight {

@@ -21,13 +21,13 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Detector, Failure, Insight, Outcome, Peer, Severity, Source, Timestamp, Tunable, Verdict, Window,
-    signals,
+    ContainerView, Failure, Insight, Outcome, Peer, Severity, Source, Timestamp, Tunable, Verdict, Window, signals,
 };
 
 use crate::obstacles::{self, Obstacle};
 use crate::partly::Failing;
 use crate::phrase::{count, duration};
+use crate::rule::Rule;
 use crate::suspects;
 use crate::{peers, risen};
 
@@ -64,36 +64,25 @@ const LEAST_PARTLY: Tunable = Tunable {
 };
 const FALSE_ALARMS: Tunable = risen::false_alarms("connect-timeout");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &[
+        "ebpf/tcp_connect",
+        "k8s/pods",
+        "k8s/nodes",
+        "k8s/services",
+        "k8s/endpointslices",
+        "k8s/networkpolicies",
+    ],
+    tunables: &[LEAST, LEAST_PARTLY, CRITICAL, PATIENCE, FALSE_ALARMS],
+    ..Rule::new("connect-timeout", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "connect-timeout"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &[
-            "ebpf/tcp_connect",
-            "k8s/pods",
-            "k8s/nodes",
-            "k8s/services",
-            "k8s/endpointslices",
-            "k8s/networkpolicies",
-        ]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST, LEAST_PARTLY, CRITICAL, PATIENCE, FALSE_ALARMS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = window
-            .containers()
-            .iter()
-            .flat_map(|container| in_container(window, container));
-        Verdict::of(found.collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let found = window
+        .containers()
+        .iter()
+        .flat_map(|container| in_container(window, container));
+    Verdict::of(found.collect())
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insight> {

@@ -10,10 +10,11 @@
 //!
 //! **What to do.** Find who opens so many connections; raise the limit on the node if the load is real.
 
-use correlator::{Detector, Insight, Series, Severity, Source, Tunable, Verdict, Window, signals};
+use correlator::{Insight, Series, Severity, Source, Tunable, Verdict, Window, signals};
 
 use crate::phrase::percent;
 use crate::remedies;
+use crate::rule::Rule;
 
 const NEARLY: Tunable = Tunable {
     detector: "conntrack-full",
@@ -31,25 +32,14 @@ const FULL: Tunable = Tunable {
 };
 const READINGS: usize = 2;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["node"],
+    tunables: &[NEARLY, FULL],
+    ..Rule::new("conntrack-full", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "conntrack-full"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["node"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[NEARLY, FULL]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::of(on_node(window).into_iter().collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::of(on_node(window).into_iter().collect())
 }
 
 fn on_node(window: &Window<'_>) -> Option<Insight> {

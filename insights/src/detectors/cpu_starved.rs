@@ -13,13 +13,12 @@
 
 use std::time::Duration;
 
-use correlator::{
-    ContainerView, Detector, Insight, Pod, Scope, Severity, Signal, Source, Tunable, Verdict, Window, signals,
-};
+use correlator::{ContainerView, Insight, Pod, Scope, Severity, Signal, Source, Tunable, Verdict, Window, signals};
 
 use crate::nodes::{look_at, pods_on};
 use crate::phrase::duration;
 use crate::rates::{rise, share, watched};
+use crate::rule::Rule;
 
 const REACH: Duration = Duration::from_secs(60);
 const WAIT: Tunable = Tunable {
@@ -52,25 +51,14 @@ const OVER: f64 = 0.1;
 const CPU_PRESSURE: Signal = Signal::new("cpu.pressure_some");
 const RUNQUEUE_WAIT: Signal = Signal::new("cpu.runqueue_wait");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/cpu_sched", "cgroup", "k8s/pods"],
+    tunables: &[WAIT, LEAST_WAITS, WAITING],
+    ..Rule::new("cpu-starved", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "cpu-starved"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/cpu_sched", "cgroup", "k8s/pods"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[WAIT, LEAST_WAITS, WAITING]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

@@ -14,13 +14,12 @@
 
 use std::time::Duration;
 
-use correlator::{
-    ContainerView, Detector, Insight, Remedy, Risk, Severity, Signal, Source, Tunable, Verdict, Window, signals,
-};
+use correlator::{ContainerView, Insight, Remedy, Risk, Severity, Signal, Source, Tunable, Verdict, Window, signals};
 
 use crate::kubectl::{Resources, Target, set_resources};
 use crate::phrase::{duration, percent};
 use crate::rates::{rise, share, watched};
+use crate::rule::Rule;
 
 const REACH: Duration = Duration::from_secs(300);
 const THROTTLED: Tunable = Tunable {
@@ -49,25 +48,14 @@ const LEAST_PERIODS: f64 = 300.0;
 
 const CPU_PRESSURE: Signal = Signal::new("cpu.pressure_some");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["cgroup", "k8s/pods"],
+    tunables: &[THROTTLED, WAITING, CRITICAL],
+    ..Rule::new("cpu-throttled", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "cpu-throttled"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["cgroup", "k8s/pods"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[THROTTLED, WAITING, CRITICAL]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

@@ -25,12 +25,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use correlator::{
-    ContainerRole, ContainerState, ContainerStatus, ContainerView, Detector, Fact, Insight, Pod, PodIdentity, Severity,
-    Source, Subject, TERMINATION_REACH, Tunable, Verdict, Window,
+    ContainerRole, ContainerState, ContainerStatus, ContainerView, Fact, Insight, Pod, PodIdentity, Severity, Source,
+    Subject, TERMINATION_REACH, Tunable, Verdict, Window,
 };
 
 use crate::ends::{self, Cause, End, What};
 use crate::phrase::{count, duration, escape};
+use crate::rule::Rule;
 use crate::{changes, peers, remedies, suspects};
 
 const BACK_OFF: &str = "CrashLoopBackOff";
@@ -55,45 +56,31 @@ const ASKED_TO_STOP: i32 = 143;
 /// An OOM kill or a probe's kill that is younger has an insight of its own; the history reaches ten seconds farther.
 const YOUNG: Duration = Duration::from_secs(290);
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &[
+        "ebpf/process",
+        "ebpf/memory",
+        "ebpf/tcp_connect",
+        "ebpf/dns",
+        "k8s/pods",
+        "k8s/events",
+    ],
+    hold: Duration::from_secs(300),
+    tunables: &[LEAST, CRITICAL],
+    ..Rule::new("crash-loop", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "crash-loop"
+fn detect(window: &Window<'_>) -> Verdict {
+    if window.pod().is_none() {
+        return Verdict::of(nameless(window).into_iter().collect());
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &[
-            "ebpf/process",
-            "ebpf/memory",
-            "ebpf/tcp_connect",
-            "ebpf/dns",
-            "k8s/pods",
-            "k8s/events",
-        ]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(300)
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST, CRITICAL]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        if window.pod().is_none() {
-            return Verdict::of(nameless(window).into_iter().collect());
-        }
-        Verdict::of(
-            window
-                .containers()
-                .iter()
-                .filter_map(|container| named(window, container))
-                .collect(),
-        )
-    }
+    Verdict::of(
+        window
+            .containers()
+            .iter()
+            .filter_map(|container| named(window, container))
+            .collect(),
+    )
 }
 
 fn named(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

@@ -17,32 +17,23 @@
 
 use std::sync::Arc;
 
-use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, Remedy, Severity, Source, Subject, Verdict, Window, World,
-};
+use correlator::{Culprit, Insight, ObjectRef, ObjectState, Remedy, Severity, Source, Subject, Verdict, Window, World};
 
 use crate::kubectl::{self, Target};
 use crate::messages::admission::{Failure, Why};
 use crate::phrase::{bytes, escape};
 use crate::rejected::{self, Rejection};
+use crate::rule::Rule;
 use crate::{advice, suspects};
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/events", "k8s/deployments", "k8s/resourcequotas"],
+    ..Rule::new("create-rejected", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "create-rejected"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/events", "k8s/deployments", "k8s/resourcequotas"]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let rejection = rejected::of(window).filter(|rejection| !rejection.why.is_permission());
-        Verdict::of(rejection.iter().map(|rejection| insight(window, rejection)).collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let rejection = rejected::of(window).filter(|rejection| !rejection.why.is_permission());
+    Verdict::of(rejection.iter().map(|rejection| insight(window, rejection)).collect())
 }
 
 fn insight(window: &Window<'_>, rejection: &Rejection<'_>) -> Insight {

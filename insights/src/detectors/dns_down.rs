@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, Pod, Remedy, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
+    Culprit, Insight, ObjectRef, Pod, Remedy, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
 };
 
 use crate::destination;
@@ -25,6 +25,7 @@ use crate::dns::{self, Reach};
 use crate::kubectl::Kubectl;
 use crate::phrase::count;
 use crate::remedies;
+use crate::rule::Rule;
 
 const SHARE: Tunable = Tunable {
     detector: "dns-down",
@@ -36,38 +37,27 @@ const SHARE: Tunable = Tunable {
 /// The port that the DNS Service is asked at.
 const PORT: u16 = 53;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &[
+        "ebpf/dns",
+        "k8s/pods",
+        "k8s/nodes",
+        "k8s/services",
+        "k8s/endpointslices",
+    ],
+    tunables: &[SHARE, dns::ENOUGH],
+    ..Rule::new("dns-down", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "dns-down"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &[
-            "ebpf/dns",
-            "k8s/pods",
-            "k8s/nodes",
-            "k8s/services",
-            "k8s/endpointslices",
-        ]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[SHARE, dns::ENOUGH]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = match window.scope() {
-            Scope::Node(name) => on_node(window, name),
-            Scope::Object(name) if dns::service(window.world()).is_some_and(|(ours, _)| ours == name) => {
-                in_cluster(window, name)
-            }
-            _ => None,
-        };
-        Verdict::of(found.into_iter().collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let found = match window.scope() {
+        Scope::Node(name) => on_node(window, name),
+        Scope::Object(name) if dns::service(window.world()).is_some_and(|(ours, _)| ours == name) => {
+            in_cluster(window, name)
+        }
+        _ => None,
+    };
+    Verdict::of(found.into_iter().collect())
 }
 
 /// Whether so many pods are down that it is no single one's fault.

@@ -21,8 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, DnsAnswer, Insight, Outcome, Peer, Rate, RateKind, Severity, Source, Timestamp,
-    Tunable, Verdict, Window,
+    ContainerView, Culprit, DnsAnswer, Insight, Outcome, Peer, Rate, RateKind, Severity, Source, Timestamp, Tunable,
+    Verdict, Window,
 };
 
 use crate::dns::{self, LATELY, Tally};
@@ -30,6 +30,7 @@ use crate::lookups::{self, Domains};
 use crate::peers;
 use crate::phrase::{count, escape, percent};
 use crate::risen;
+use crate::rule::Rule;
 
 const LEAST: Tunable = Tunable {
     detector: "dns-failing",
@@ -50,29 +51,15 @@ const NAME: usize = 120;
 
 const FALSE_ALARMS: Tunable = risen::false_alarms("dns-failing");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/dns", "k8s/pods", "k8s/services"],
+    hold: Duration::from_secs(90),
+    tunables: &[LEAST, CRITICAL_SHARE, FALSE_ALARMS],
+    ..Rule::new("dns-failing", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "dns-failing"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/dns", "k8s/pods", "k8s/services"]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(90)
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST, CRITICAL_SHARE, FALSE_ALARMS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

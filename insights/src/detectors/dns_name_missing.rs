@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use correlator::rate::FALSE_ALARMS_A_DAY;
 use correlator::{
-    ContainerView, Culprit, Detector, Insight, ObjectRef, ObjectState, RateKind, Remedy, Severity, Source, Timestamp,
-    Tunable, Verdict, Window, World,
+    ContainerView, Culprit, Insight, ObjectRef, ObjectState, RateKind, Remedy, Severity, Source, Timestamp, Tunable,
+    Verdict, Window, World,
 };
 
 use crate::destination;
@@ -32,6 +32,7 @@ use crate::lookups::{self, Domains, Lookup};
 use crate::names::{self, Meaning};
 use crate::phrase::{count, escape};
 use crate::risen;
+use crate::rule::Rule;
 
 const LEAST: Tunable = Tunable {
     detector: "dns-name-missing",
@@ -44,33 +45,19 @@ const FRESH: Duration = Duration::from_secs(60);
 /// Characters of a name that are shown.
 const NAME: usize = 120;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/dns", "k8s/pods", "k8s/services", "k8s/endpointslices"],
+    hold: Duration::from_secs(90),
+    tunables: &[LEAST],
+    ..Rule::new("dns-name-missing", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "dns-name-missing"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/dns", "k8s/pods", "k8s/services", "k8s/endpointslices"]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(90)
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = window
-            .containers()
-            .iter()
-            .flat_map(|container| in_container(window, container));
-        Verdict::of(found.collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let found = window
+        .containers()
+        .iter()
+        .flat_map(|container| in_container(window, container));
+    Verdict::of(found.collect())
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insight> {

@@ -13,13 +13,14 @@
 //!
 //! **What to do.** Write the name with a dot at its end, or set `ndots:2` for the pod.
 
-use correlator::{ContainerView, Detector, Insight, Remedy, Risk, Severity, Signal, Source, Tunable, Verdict, Window};
+use correlator::{ContainerView, Insight, Remedy, Risk, Severity, Signal, Source, Tunable, Verdict, Window};
 
 use crate::dns::{self, LATELY};
 use crate::kubectl::on_object;
 use crate::lookups::{self, Domains, Lookup};
 use crate::phrase::{count, escape};
 use crate::rates;
+use crate::rule::Rule;
 
 const LEAST_A_SECOND: Tunable = Tunable {
     detector: "dns-search-amplification",
@@ -49,25 +50,14 @@ const SHARE: f64 = 0.75;
 const SHOWN: usize = 3;
 const NAME: usize = 120;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/dns"],
+    tunables: &[LEAST_A_SECOND, WARNING_A_SECOND, RATIO],
+    ..Rule::new("dns-search-amplification", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "dns-search-amplification"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/dns"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST_A_SECOND, WARNING_A_SECOND, RATIO]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

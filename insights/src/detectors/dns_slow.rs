@@ -16,14 +16,14 @@
 //! **What to do.** Look at the DNS server: is it throttled, are there enough of it, is its upstream slow?
 
 use correlator::{
-    ContainerView, Detector, Insight, Peer, Scope, Severity, Signal, SlowRate, Source, Tunable, Verdict, Window,
-    signals,
+    ContainerView, Insight, Peer, Scope, Severity, Signal, SlowRate, Source, Tunable, Verdict, Window, signals,
 };
 
 use crate::dns::{self, LATELY};
 use crate::latency::{self, Slowest};
 use crate::phrase::{duration, percent};
 use crate::risen;
+use crate::rule::Rule;
 use crate::{destination, rates};
 
 const LONG: Tunable = Tunable {
@@ -66,25 +66,14 @@ const LEAST_ANSWERS: Tunable = Tunable {
 };
 const FALSE_ALARMS: Tunable = risen::false_alarms("dns-slow");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/dns", "cgroup", "k8s/pods", "k8s/services", "k8s/endpointslices"],
+    tunables: &[LONG, TIMES, COLD, CRITICAL, LEAST_ANSWERS, FALSE_ALARMS],
+    ..Rule::new("dns-slow", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "dns-slow"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/dns", "cgroup", "k8s/pods", "k8s/services", "k8s/endpointslices"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LONG, TIMES, COLD, CRITICAL, LEAST_ANSWERS, FALSE_ALARMS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

@@ -20,14 +20,15 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, Failure, Insight, Outcome, Peer, Rate, RateKind, Severity, Source, Timestamp,
-    Tunable, Verdict, Window,
+    ContainerView, Culprit, Failure, Insight, Outcome, Peer, Rate, RateKind, Severity, Source, Timestamp, Tunable,
+    Verdict, Window,
 };
 
 use crate::dns::{self, Tally};
 use crate::obstacles::{self, Obstacle};
 use crate::phrase::{count, percent};
 use crate::risen;
+use crate::rule::Rule;
 
 const LEAST: Tunable = Tunable {
     detector: "dns-timeout",
@@ -47,35 +48,21 @@ const CRITICAL_SHARE: Tunable = Tunable {
 const MOST: f64 = 0.5;
 const FALSE_ALARMS: Tunable = risen::false_alarms("dns-timeout");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &[
+        "ebpf/dns",
+        "k8s/pods",
+        "k8s/services",
+        "k8s/endpointslices",
+        "k8s/networkpolicies",
+    ],
+    hold: Duration::from_secs(90),
+    tunables: &[LEAST, CRITICAL_SHARE, FALSE_ALARMS],
+    ..Rule::new("dns-timeout", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "dns-timeout"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &[
-            "ebpf/dns",
-            "k8s/pods",
-            "k8s/services",
-            "k8s/endpointslices",
-            "k8s/networkpolicies",
-        ]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(90)
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST, CRITICAL_SHARE, FALSE_ALARMS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

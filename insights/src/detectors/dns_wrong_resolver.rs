@@ -13,7 +13,7 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Detector, DnsAnswer, Insight, ObjectRef, Remedy, Risk, Severity, Source, Tunable, Verdict, Window,
+    ContainerView, DnsAnswer, Insight, ObjectRef, Remedy, Risk, Severity, Source, Tunable, Verdict, Window,
 };
 
 use crate::dns;
@@ -21,6 +21,7 @@ use crate::kubectl::{on_object, on_pod};
 use crate::lookups::{self, Domains, Lookup};
 use crate::names::{self, Meaning};
 use crate::phrase::{count, escape};
+use crate::rule::Rule;
 
 const LEAST: Tunable = Tunable {
     detector: "dns-wrong-resolver",
@@ -33,29 +34,15 @@ const FRESH: Duration = Duration::from_secs(60);
 /// Characters of a name that are shown.
 const NAME: usize = 120;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/dns", "k8s/pods", "k8s/services"],
+    hold: Duration::from_secs(300),
+    tunables: &[LEAST],
+    ..Rule::new("dns-wrong-resolver", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "dns-wrong-resolver"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/dns", "k8s/pods", "k8s/services"]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(300)
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

@@ -16,15 +16,12 @@
 //! **What to do.** For node pressure: requests that match what is used. For preemption: a priority class, or room. For the pod's
 //! own limit: use less local storage, or raise it.
 
-use std::time::Duration;
-
-use correlator::{
-    ContainerView, Detector, Fact, Insight, Pod, Severity, Source, TERMINATION_REACH, Timestamp, Verdict, Window,
-};
+use correlator::{ContainerView, Fact, Insight, Pod, Severity, Source, TERMINATION_REACH, Timestamp, Verdict, Window};
 
 use crate::disruption::{self, Disruption};
 use crate::eviction::{self, Account};
 use crate::phrase::escape;
+use crate::rule::Rule;
 use crate::{consumers, ends, nodes, remedies, suspects};
 
 /// Consumers that are named.
@@ -32,28 +29,16 @@ const NAMED: usize = 3;
 /// The most that is shown of a message, characters.
 const SHOWN: usize = 300;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/pods", "k8s/events", "k8s/nodes", "cgroup"],
+    ..Rule::new("evicted", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "evicted"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/pods", "k8s/events", "k8s/nodes", "cgroup"]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(60)
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = window
-            .pod()
-            .and_then(|pod| insight(window, pod, disruption::of(&pod.state)?));
-        Verdict::of(found.into_iter().collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let found = window
+        .pod()
+        .and_then(|pod| insight(window, pod, disruption::of(&pod.state)?));
+    Verdict::of(found.into_iter().collect())
 }
 
 fn insight(window: &Window<'_>, pod: &Pod, by: Disruption) -> Option<Insight> {

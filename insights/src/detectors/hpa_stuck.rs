@@ -12,11 +12,12 @@
 
 use correlator::object::AutoscalerState;
 use correlator::{
-    Condition, Detector, Insight, ObjectRef, ObjectState, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
+    Condition, Insight, ObjectRef, ObjectState, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
 };
 
 use crate::kubectl::Kubectl;
 use crate::phrase::escape;
+use crate::rule::Rule;
 use crate::workloads::look_at;
 
 const BROKEN: Tunable = Tunable {
@@ -34,51 +35,40 @@ const AT_MAXIMUM: Tunable = Tunable {
     meaning: "how long an autoscaler may be at its maximum",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/horizontalpodautoscalers"],
+    tunables: &[BROKEN, AT_MAXIMUM],
+    ..Rule::new("hpa-stuck", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "hpa-stuck"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/horizontalpodautoscalers"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[BROKEN, AT_MAXIMUM]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Scope::Object(name) = window.scope() else {
-            return Verdict::Quiet;
-        };
-        let Some(ObjectState::Autoscaler(autoscaler)) = window.world().object(name) else {
-            return Verdict::Quiet;
-        };
-        let lasts = |condition: &Condition, least: &Tunable| {
-            let since = condition.since;
-            since.is_some_and(|since| window.now().since(since) >= window.tuned_time(least))
-        };
-        let is_trouble = |condition: &&Condition| {
-            let is_limited = &*condition.reason == "TooManyReplicas" && autoscaler.desired >= autoscaler.max;
-            match (&*condition.kind, &*condition.status) {
-                // Scaled to zero by hand: that is how an autoscaler is turned off.
-                ("ScalingActive", "False") if &*condition.reason == "ScalingDisabled" => false,
-                ("ScalingActive" | "AbleToScale", "False") => lasts(condition, &BROKEN),
-                ("ScalingLimited", "True") => is_limited && lasts(condition, &AT_MAXIMUM),
-                _ => false,
-            }
-        };
-        let found = autoscaler.conditions.iter().find(is_trouble);
-        Verdict::of(
-            found
-                .map(|condition| insight(window, name, autoscaler, condition))
-                .into_iter()
-                .collect(),
-        )
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let Scope::Object(name) = window.scope() else {
+        return Verdict::Quiet;
+    };
+    let Some(ObjectState::Autoscaler(autoscaler)) = window.world().object(name) else {
+        return Verdict::Quiet;
+    };
+    let lasts = |condition: &Condition, least: &Tunable| {
+        let since = condition.since;
+        since.is_some_and(|since| window.now().since(since) >= window.tuned_time(least))
+    };
+    let is_trouble = |condition: &&Condition| {
+        let is_limited = &*condition.reason == "TooManyReplicas" && autoscaler.desired >= autoscaler.max;
+        match (&*condition.kind, &*condition.status) {
+            // Scaled to zero by hand: that is how an autoscaler is turned off.
+            ("ScalingActive", "False") if &*condition.reason == "ScalingDisabled" => false,
+            ("ScalingActive" | "AbleToScale", "False") => lasts(condition, &BROKEN),
+            ("ScalingLimited", "True") => is_limited && lasts(condition, &AT_MAXIMUM),
+            _ => false,
+        }
+    };
+    let found = autoscaler.conditions.iter().find(is_trouble);
+    Verdict::of(
+        found
+            .map(|condition| insight(window, name, autoscaler, condition))
+            .into_iter()
+            .collect(),
+    )
 }
 
 fn insight(window: &Window<'_>, name: &ObjectRef, autoscaler: &AutoscalerState, condition: &Condition) -> Insight {

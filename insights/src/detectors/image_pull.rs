@@ -19,12 +19,13 @@
 
 use std::collections::BTreeMap;
 
-use correlator::{ContainerView, Culprit, Detector, Insight, Pod, Remedy, Source, Tunable, Verdict, Window};
+use correlator::{ContainerView, Culprit, Insight, Pod, Remedy, Source, Tunable, Verdict, Window};
 use serde_json::json;
 
 use crate::kubectl::{self, PatchType, Target};
 use crate::messages::image::{self, PullFailure, Why};
 use crate::phrase::escape;
+use crate::rule::Rule;
 use crate::{advice, changes, standing, suspects};
 
 const PASSING: Tunable = Tunable {
@@ -35,37 +36,26 @@ const PASSING: Tunable = Tunable {
     meaning: "how old a pod may be whose image cannot be had for a reason that may pass",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/pods", "k8s/events"],
+    tunables: &[PASSING],
+    ..Rule::new("image-pull", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "image-pull"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/pods", "k8s/events"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[PASSING]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Some(pod) = window.pod().filter(|pod| !standing::is_over(pod)) else {
-            return Verdict::Quiet;
-        };
-        let mut by_image: BTreeMap<&str, Vec<&ContainerView<'_>>> = BTreeMap::new();
-        for container in window.containers() {
-            if let Some(state) = container.state.filter(|state| standing::waits_for_image(state)) {
-                by_image.entry(&state.image).or_default().push(container);
-            }
+fn detect(window: &Window<'_>) -> Verdict {
+    let Some(pod) = window.pod().filter(|pod| !standing::is_over(pod)) else {
+        return Verdict::Quiet;
+    };
+    let mut by_image: BTreeMap<&str, Vec<&ContainerView<'_>>> = BTreeMap::new();
+    for container in window.containers() {
+        if let Some(state) = container.state.filter(|state| standing::waits_for_image(state)) {
+            by_image.entry(&state.image).or_default().push(container);
         }
-        let found = by_image
-            .into_iter()
-            .filter_map(|(image, containers)| insight(window, pod, image, &containers));
-        Verdict::of(found.collect())
     }
+    let found = by_image
+        .into_iter()
+        .filter_map(|(image, containers)| insight(window, pod, image, &containers));
+    Verdict::of(found.collect())
 }
 
 fn insight(window: &Window<'_>, pod: &Pod, image: &str, containers: &[&ContainerView<'_>]) -> Option<Insight> {

@@ -16,14 +16,15 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerState, ContainerStatus, ContainerView, Culprit, Detector, Insight, Pod, Severity, Source,
-    TERMINATION_REACH, Tunable, Verdict, Window,
+    ContainerState, ContainerStatus, ContainerView, Culprit, Insight, Pod, Severity, Source, TERMINATION_REACH,
+    Tunable, Verdict, Window,
 };
 
 use crate::ends::{self, Cause, End};
 use crate::kubectl::{self, Run, Target};
 use crate::memory_kills::Whose;
 use crate::phrase::{count, duration, escape};
+use crate::rule::Rule;
 use crate::waits_for;
 use crate::{advice, remedies, standing, suspects};
 
@@ -49,25 +50,14 @@ const LEAST: Tunable = Tunable {
     meaning: "failed ends within ten minutes that are enough, of one that is not held back",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/pods", "ebpf/process", "ebpf/tcp_connect", "ebpf/dns"],
+    tunables: &[LONG, LEAST, CRITICAL],
+    ..Rule::new("init-stuck", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "init-stuck"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/pods", "ebpf/process", "ebpf/tcp_connect", "ebpf/dns"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LONG, LEAST, CRITICAL]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::of(find(window).into_iter().collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::of(find(window).into_iter().collect())
 }
 
 fn find(window: &Window<'_>) -> Option<Insight> {

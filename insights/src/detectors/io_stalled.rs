@@ -11,11 +11,12 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Culprit, Detector, Insight, Severity, Signal, Source, Tunable, Verdict, Window};
+use correlator::{ContainerView, Culprit, Insight, Severity, Signal, Source, Tunable, Verdict, Window};
 
 use crate::nodes::look_at;
 use crate::phrase::count;
 use crate::rates::{rise, share, watched};
+use crate::rule::Rule;
 
 const REACH: Duration = Duration::from_secs(60);
 const STALLED: Tunable = Tunable {
@@ -39,25 +40,14 @@ const SLOW: [(Signal, &str); 3] = [
     (Signal::new("file.slow_syncs"), "slow sync"),
 ];
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["cgroup", "ebpf/file"],
+    tunables: &[STALLED, CRITICAL],
+    ..Rule::new("io-stalled", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "io-stalled"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["cgroup", "ebpf/file"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[STALLED, CRITICAL]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

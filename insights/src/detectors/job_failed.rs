@@ -11,12 +11,13 @@
 
 use correlator::object::WorkloadState;
 use correlator::{
-    Condition, Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Tunable,
-    Verdict, Window,
+    Condition, Culprit, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Tunable, Verdict,
+    Window,
 };
 
 use crate::kubectl::Kubectl;
 use crate::phrase::{count, escape};
+use crate::rule::Rule;
 use crate::workloads::{look_at, why_unready};
 
 const NEWS: Tunable = Tunable {
@@ -27,40 +28,29 @@ const NEWS: Tunable = Tunable {
     meaning: "how long ago a Job may have failed to be told of",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/jobs", "k8s/pods"],
+    tunables: &[NEWS],
+    ..Rule::new("job-failed", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "job-failed"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/jobs", "k8s/pods"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[NEWS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Scope::Object(name) = window.scope() else {
-            return Verdict::Quiet;
-        };
-        let Some(ObjectState::Workload(workload)) = window.world().object(name) else {
-            return Verdict::Quiet;
-        };
-        let failed = workload.conditions.iter().find(|condition| {
-            let is_news = condition
-                .since
-                .is_some_and(|since| window.now().since(since) < window.tuned_time(&NEWS));
-            &*condition.kind == "Failed" && &*condition.status == "True" && is_news
-        });
-        let found = failed
-            .filter(|_| &*name.kind == "Job")
-            .map(|failed| insight(window, name, workload, failed));
-        Verdict::of(found.into_iter().collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let Scope::Object(name) = window.scope() else {
+        return Verdict::Quiet;
+    };
+    let Some(ObjectState::Workload(workload)) = window.world().object(name) else {
+        return Verdict::Quiet;
+    };
+    let failed = workload.conditions.iter().find(|condition| {
+        let is_news = condition
+            .since
+            .is_some_and(|since| window.now().since(since) < window.tuned_time(&NEWS));
+        &*condition.kind == "Failed" && &*condition.status == "True" && is_news
+    });
+    let found = failed
+        .filter(|_| &*name.kind == "Job")
+        .map(|failed| insight(window, name, workload, failed));
+    Verdict::of(found.into_iter().collect())
 }
 
 fn insight(window: &Window<'_>, name: &ObjectRef, workload: &WorkloadState, failed: &Condition) -> Insight {

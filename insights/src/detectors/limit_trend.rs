@@ -17,14 +17,14 @@
 
 use correlator::forecast::{Filling, OF_OTHERS};
 use correlator::{
-    ContainerView, Detector, Insight, PodIdentity, Remedy, Resource, Severity, Source, Subject, Tunable, Verdict,
-    Window,
+    ContainerView, Insight, PodIdentity, Remedy, Resource, Severity, Source, Subject, Tunable, Verdict, Window,
 };
 
 use crate::consumers::{self, Consumer};
 use crate::danger::{self, Danger};
 use crate::kubectl::on_pod;
 use crate::phrase::{bytes, duration, escape};
+use crate::rule::Rule;
 use crate::{growth, nodes, remedies, standing};
 
 const SOON: Tunable = danger::soon("limit-trend");
@@ -32,9 +32,6 @@ const TUNABLES: [Tunable; 4] = {
     let [info, warning, critical] = OF_OTHERS;
     [info, warning, critical, SOON]
 };
-
-/// The detector.
-pub(crate) struct Rule;
 
 /// Pods that are named when a node's memory runs out.
 const NAMED: usize = 3;
@@ -123,38 +120,30 @@ const OF_NODES: [Kind; 4] = [
     },
 ];
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "limit-trend"
-    }
+pub(crate) const RULE: Rule = Rule {
+    needs: &["cgroup", "node"],
+    tunables: &TUNABLES,
+    ..Rule::new("limit-trend", detect)
+};
 
-    fn needs(&self) -> &'static [&'static str] {
-        &["cgroup", "node"]
+fn detect(window: &Window<'_>) -> Verdict {
+    if window.pod().is_some_and(standing::is_over) {
+        return Verdict::Quiet;
     }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &TUNABLES
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        if window.pod().is_some_and(standing::is_over) {
-            return Verdict::Quiet;
-        }
-        let containers = window.containers().iter().flat_map(|container| {
-            let of_kind = move |kind| in_container(window, container, kind);
-            OF_CONTAINERS.iter().filter_map(of_kind)
-        });
-        let own = OF_PODS.iter().chain(&OF_NODES).flat_map(|kind| {
-            window
-                .fillings(kind.resource)
-                .map(move |(name, filling)| (kind, name, filling))
-        });
-        let own = own.filter_map(|(kind, name, filling)| {
-            let insight = told(window, window.subject(), kind, name, filling)?;
-            Some(with_remedies(insight, kind, None))
-        });
-        Verdict::of(containers.chain(own).collect())
-    }
+    let containers = window.containers().iter().flat_map(|container| {
+        let of_kind = move |kind| in_container(window, container, kind);
+        OF_CONTAINERS.iter().filter_map(of_kind)
+    });
+    let own = OF_PODS.iter().chain(&OF_NODES).flat_map(|kind| {
+        window
+            .fillings(kind.resource)
+            .map(move |(name, filling)| (kind, name, filling))
+    });
+    let own = own.filter_map(|(kind, name, filling)| {
+        let insight = told(window, window.subject(), kind, name, filling)?;
+        Some(with_remedies(insight, kind, None))
+    });
+    Verdict::of(containers.chain(own).collect())
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>, kind: &Kind) -> Option<Insight> {

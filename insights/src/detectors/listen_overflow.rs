@@ -15,13 +15,14 @@
 use std::time::Duration;
 
 use correlator::{
-    Bucket, ContainerView, Detector, Insight, Remedy, Risk, Series, Severity, Signal, Source, Timestamp, Tunable,
-    Verdict, Window, signals,
+    Bucket, ContainerView, Insight, Remedy, Risk, Series, Severity, Signal, Source, Timestamp, Tunable, Verdict,
+    Window, signals,
 };
 
 use crate::kubectl::on_pod;
 use crate::phrase::percent;
 use crate::rates;
+use crate::rule::Rule;
 
 const OVERFLOWS: Signal = Signal::new("listen.overflows");
 const ACCEPTS: Signal = Signal::new("tcp.accepts");
@@ -53,29 +54,18 @@ const LEAST_SECONDS: Tunable = Tunable {
 /// Share of its CPU periods in which its limit was used up.
 const THROTTLED: f64 = 0.1;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/listen_queue", "ebpf/tcp_traffic", "cgroup"],
+    tunables: &[LEAST, CRITICAL, LEAST_SECONDS],
+    ..Rule::new("listen-overflow", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "listen-overflow"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/listen_queue", "ebpf/tcp_traffic", "cgroup"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST, CRITICAL, LEAST_SECONDS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let found = window
-            .containers()
-            .iter()
-            .filter_map(|container| in_container(window, container));
-        Verdict::of(found.collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let found = window
+        .containers()
+        .iter()
+        .filter_map(|container| in_container(window, container));
+    Verdict::of(found.collect())
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

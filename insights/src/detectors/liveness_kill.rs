@@ -17,14 +17,13 @@
 
 use std::time::Duration;
 
-use correlator::{
-    ContainerView, Detector, Insight, ProbeKind, ProbeSpec, REACH, Severity, Source, Tunable, Verdict, Window,
-};
+use correlator::{ContainerView, Insight, ProbeKind, ProbeSpec, REACH, Severity, Source, Tunable, Verdict, Window};
 
 use crate::ends::{self, Cause, End};
 use crate::messages::probe::Why;
 use crate::phrase::{count, duration, escape};
 use crate::probes::{self, Finding};
+use crate::rule::Rule;
 use crate::{remedies, suspects};
 
 const CRITICAL: Tunable = Tunable {
@@ -37,32 +36,18 @@ const CRITICAL: Tunable = Tunable {
 /// The most that is shown of the kubelet's words, characters.
 const SHOWN: usize = 200;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/pods", "k8s/events", "ebpf/process", "ebpf/tcp_connect", "cgroup"],
+    hold: Duration::from_secs(300),
+    tunables: &[CRITICAL],
+    ..Rule::new("liveness-kill", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "liveness-kill"
+fn detect(window: &Window<'_>) -> Verdict {
+    if window.pod().is_none_or(|pod| pod.state.deleted.is_some()) {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/pods", "k8s/events", "ebpf/process", "ebpf/tcp_connect", "cgroup"]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(300)
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[CRITICAL]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        if window.pod().is_none_or(|pod| pod.state.deleted.is_some()) {
-            return Verdict::Quiet;
-        }
-        Verdict::each(window, in_container)
-    }
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

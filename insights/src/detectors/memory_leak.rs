@@ -17,10 +17,11 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, Resource, Severity, Source, Timestamp, Tunable, Verdict, Window};
+use correlator::{ContainerView, Insight, Resource, Severity, Source, Timestamp, Tunable, Verdict, Window};
 
 use crate::leak::{GROWS, LEAST_LIFE, Leak, leak};
 use crate::phrase::{bytes, duration, percent};
+use crate::rule::Rule;
 use crate::{growth, remedies, standing};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -34,32 +35,18 @@ const LIKELY: Tunable = Tunable {
 /// Without a sample for this long nothing is said.
 const FRESH: Duration = Duration::from_secs(10);
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["cgroup"],
+    hold: Duration::from_secs(600),
+    tunables: &[LIKELY, LEAST_LIFE, GROWS],
+    ..Rule::new("memory-leak", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "memory-leak"
+fn detect(window: &Window<'_>) -> Verdict {
+    if window.pod().is_some_and(standing::is_over) {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["cgroup"]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(600)
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LIKELY, LEAST_LIFE, GROWS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        if window.pod().is_some_and(standing::is_over) {
-            return Verdict::Quiet;
-        }
-        Verdict::each(window, in_container)
-    }
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

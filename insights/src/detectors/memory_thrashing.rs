@@ -16,12 +16,12 @@
 use std::time::Duration;
 
 use correlator::{
-    Bucket, ContainerView, Detector, Insight, Series, Severity, Signal, Source, Timestamp, Tunable, Verdict, Window,
-    signals,
+    Bucket, ContainerView, Insight, Series, Severity, Signal, Source, Timestamp, Tunable, Verdict, Window, signals,
 };
 
 use crate::memory_kills::{self, Class};
 use crate::phrase::bytes;
+use crate::rule::Rule;
 use crate::{rates, remedies, suspects};
 
 /// What is judged.
@@ -69,25 +69,14 @@ const CACHE: Tunable = Tunable {
 const PRESSURE_SOME: Signal = Signal::new("memory.pressure_some");
 const PRESSURE_FULL: Signal = Signal::new("memory.pressure_full");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["cgroup", "k8s/pods"],
+    tunables: &[SOME, FULL, CRITICAL, USED, CACHE],
+    ..Rule::new("memory-thrashing", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "memory-thrashing"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["cgroup", "k8s/pods"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[SOME, FULL, CRITICAL, USED, CACHE]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

@@ -14,11 +14,12 @@
 //!
 //! **What to do.** Mend what is named: the class, the access mode, the stale attachment, the export.
 
-use correlator::{Detector, Insight, ObjectRef, Pod, Remedy, Source, Tunable, Verdict, Window};
+use correlator::{Insight, ObjectRef, Pod, Remedy, Source, Tunable, Verdict, Window};
 
 use crate::kubectl::{self, Target};
 use crate::messages::mount::{self, MountFailure, Why};
 use crate::phrase::{count, ending, escape};
+use crate::rule::Rule;
 use crate::standing::{self, Setup, Told};
 use crate::{advice, suspects};
 
@@ -47,25 +48,14 @@ const SYNCING: Tunable = Tunable {
 /// Characters of a message that a cause quotes.
 const QUOTED: usize = 160;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/pods", "k8s/events", "k8s/persistentvolumeclaims"],
+    tunables: &[GRACE, MOVING, SYNCING],
+    ..Rule::new("mount-failed", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "mount-failed"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/pods", "k8s/events", "k8s/persistentvolumeclaims"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[GRACE, MOVING, SYNCING]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::of(mounting(window).into_iter().collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::of(mounting(window).into_iter().collect())
 }
 
 fn mounting(window: &Window<'_>) -> Option<Insight> {

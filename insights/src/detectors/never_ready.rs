@@ -21,13 +21,14 @@ use std::time::Duration;
 
 use correlator::object::TargetPort;
 use correlator::{
-    Condition, ContainerRole, ContainerState, ContainerStatus, ContainerView, Detector, Insight, Pod, ProbeKind,
-    ProbeSpec, Source, TERMINATION_REACH, Timestamp, Tunable, Verdict, Window,
+    Condition, ContainerRole, ContainerState, ContainerStatus, ContainerView, Insight, Pod, ProbeKind, ProbeSpec,
+    Source, TERMINATION_REACH, Timestamp, Tunable, Verdict, Window,
 };
 
 use crate::kubectl::{self, Run, Target};
 use crate::messages::probe::{self, ProbeFailure, Why};
 use crate::phrase::{duration, escape};
+use crate::rule::Rule;
 use crate::{advice, ends, standing, suspects, waits_for};
 
 const LONG: Tunable = Tunable {
@@ -46,36 +47,25 @@ const LEAST: Tunable = Tunable {
     meaning: "failures of a readiness probe that are enough, when they are also twice its own threshold",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/pods", "k8s/events", "ebpf/tcp_connect", "ebpf/dns"],
+    tunables: &[LONG, LEAST],
+    ..Rule::new("never-ready", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "never-ready"
+fn detect(window: &Window<'_>) -> Verdict {
+    let Some(pod) = window.pod().filter(|pod| is_on_its_way(pod)) else {
+        return Verdict::Quiet;
+    };
+    let mut found: Vec<Insight> = window
+        .containers()
+        .iter()
+        .filter_map(|container| of_container(window, pod, container))
+        .collect();
+    if found.is_empty() {
+        found.extend(gate(window, pod));
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/pods", "k8s/events", "ebpf/tcp_connect", "ebpf/dns"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LONG, LEAST]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Some(pod) = window.pod().filter(|pod| is_on_its_way(pod)) else {
-            return Verdict::Quiet;
-        };
-        let mut found: Vec<Insight> = window
-            .containers()
-            .iter()
-            .filter_map(|container| of_container(window, pod, container))
-            .collect();
-        if found.is_empty() {
-            found.extend(gate(window, pod));
-        }
-        Verdict::of(found)
-    }
+    Verdict::of(found)
 }
 
 /// Whether nothing that comes before readiness holds the pod up.

@@ -11,48 +11,39 @@
 //! **What to do.** Depending on what is missing: mend the selector, or the pods that should be ready.
 
 use correlator::object::{Endpoint, ServiceState};
-use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, Scope, Severity, Source, Subject, Verdict, Window,
-};
+use correlator::{Culprit, Insight, ObjectRef, ObjectState, Scope, Severity, Source, Subject, Verdict, Window};
 
 use crate::destination::why_nothing_is_ready;
 use crate::kubectl::Kubectl;
+use crate::rule::Rule;
 use crate::workloads::look_at;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/services", "k8s/endpointslices", "k8s/pods", "ebpf/tcp_connect"],
+    ..Rule::new("no-endpoints", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "no-endpoints"
+fn detect(window: &Window<'_>) -> Verdict {
+    let Scope::Object(name) = window.scope() else {
+        return Verdict::Quiet;
+    };
+    let Some(ObjectState::Service(service)) = window.world().object(name) else {
+        return Verdict::Quiet;
+    };
+    let mut endpoints = window.world().endpoints_of(name).flat_map(|slice| &slice.endpoints);
+    if &*service.kind == "ExternalName" || endpoints.any(|endpoint| endpoint.ready) {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/services", "k8s/endpointslices", "k8s/pods", "ebpf/tcp_connect"]
+    let culprit = Culprit::Object(name.clone());
+    let callers: Vec<String> = window
+        .found()
+        .filter(|insight| insight.id.starts_with("connect-") && insight.suspects.contains(&culprit))
+        .map(|insight| insight.subject.to_string())
+        .collect();
+    if callers.is_empty() {
+        return Verdict::Quiet;
     }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Scope::Object(name) = window.scope() else {
-            return Verdict::Quiet;
-        };
-        let Some(ObjectState::Service(service)) = window.world().object(name) else {
-            return Verdict::Quiet;
-        };
-        let mut endpoints = window.world().endpoints_of(name).flat_map(|slice| &slice.endpoints);
-        if &*service.kind == "ExternalName" || endpoints.any(|endpoint| endpoint.ready) {
-            return Verdict::Quiet;
-        }
-        let culprit = Culprit::Object(name.clone());
-        let callers: Vec<String> = window
-            .found()
-            .filter(|insight| insight.id.starts_with("connect-") && insight.suspects.contains(&culprit))
-            .map(|insight| insight.subject.to_string())
-            .collect();
-        if callers.is_empty() {
-            return Verdict::Quiet;
-        }
-        Verdict::of(vec![insight(window, name, service, &callers)])
-    }
+    Verdict::of(vec![insight(window, name, service, &callers)])
 }
 
 fn insight(window: &Window<'_>, name: &ObjectRef, service: &ServiceState, callers: &[String]) -> Insight {

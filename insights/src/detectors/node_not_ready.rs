@@ -16,13 +16,13 @@
 use std::time::Duration;
 
 use correlator::{
-    Condition, Culprit, Detector, Insight, Node, Remedy, Risk, Scope, Severity, Source, Subject, Tunable, Verdict,
-    Window,
+    Condition, Culprit, Insight, Node, Remedy, Risk, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
 };
 
 use crate::kubectl::{Target, cordon, drain, uncordon};
 use crate::nodes::{look_at, pods_on};
 use crate::phrase::{count, duration, escape};
+use crate::rule::Rule;
 
 const STARTING: Tunable = Tunable {
     detector: "node-not-ready",
@@ -55,45 +55,34 @@ const TOLERATED: Tunable = Tunable {
     meaning: "how long pods tolerate a lost node (default-not-ready-toleration-seconds of the API server); then it is said again",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/nodes", "k8s/pods"],
+    tunables: &[STARTING, JOINING, TURNS, TOLERATED],
+    ..Rule::new("node-not-ready", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "node-not-ready"
+fn detect(window: &Window<'_>) -> Verdict {
+    let Scope::Node(name) = window.scope() else {
+        return Verdict::Quiet;
+    };
+    let Some(node) = window.world().node(name) else {
+        return Verdict::Quiet;
+    };
+    let Some(ready) = node.state.condition("Ready") else {
+        return Verdict::Quiet;
+    };
+    let turns = node.turns().filter(|at| window.now().since(*at) <= FLAPPING).count();
+    let flaps = turns as f64 >= window.tuned(&TURNS);
+    if node.is_ready() {
+        let found = flaps.then(|| insight(window, name, node, ready, turns));
+        return Verdict::of(found.into_iter().collect());
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/nodes", "k8s/pods"]
+    let since = ready.since.map_or(Duration::MAX, |since| window.now().since(since));
+    let grace = if was_ready(node) { &STARTING } else { &JOINING };
+    if &*ready.status == "False" && since < window.tuned_time(grace) && !flaps {
+        return Verdict::NotYet;
     }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[STARTING, JOINING, TURNS, TOLERATED]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Scope::Node(name) = window.scope() else {
-            return Verdict::Quiet;
-        };
-        let Some(node) = window.world().node(name) else {
-            return Verdict::Quiet;
-        };
-        let Some(ready) = node.state.condition("Ready") else {
-            return Verdict::Quiet;
-        };
-        let turns = node.turns().filter(|at| window.now().since(*at) <= FLAPPING).count();
-        let flaps = turns as f64 >= window.tuned(&TURNS);
-        if node.is_ready() {
-            let found = flaps.then(|| insight(window, name, node, ready, turns));
-            return Verdict::of(found.into_iter().collect());
-        }
-        let since = ready.since.map_or(Duration::MAX, |since| window.now().since(since));
-        let grace = if was_ready(node) { &STARTING } else { &JOINING };
-        if &*ready.status == "False" && since < window.tuned_time(grace) && !flaps {
-            return Verdict::NotYet;
-        }
-        Verdict::of(vec![insight(window, name, node, ready, turns)])
-    }
+    Verdict::of(vec![insight(window, name, node, ready, turns)])
 }
 
 /// Whether it was ready at a time that tapio watched.

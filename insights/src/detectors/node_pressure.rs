@@ -10,41 +10,34 @@
 //!
 //! **What to do.** Free what is short: move or shrink the pods that use more than they asked for, clean up disks and images.
 
-use correlator::{Condition, Culprit, Detector, Insight, Scope, Severity, Source, Subject, Verdict, Window};
+use correlator::{Condition, Culprit, Insight, Scope, Severity, Source, Subject, Verdict, Window};
 
 use crate::consumers::{self, Consumer};
 use crate::nodes::look_at;
+use crate::rule::Rule;
 
 /// Pods that are named.
 const NAMED: usize = 5;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/nodes", "k8s/pods", "cgroup"],
+    ..Rule::new("node-pressure", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "node-pressure"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/nodes", "k8s/pods", "cgroup"]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Scope::Node(name) = window.scope() else {
-            return Verdict::Quiet;
-        };
-        let Some(node) = window.world().node(name) else {
-            return Verdict::Quiet;
-        };
-        let pressed = node
-            .state
-            .conditions
-            .iter()
-            .filter(|condition| &*condition.status == "True");
-        let found = pressed.filter_map(|condition| Some(insight(window, name, condition, short_of(&condition.kind)?)));
-        Verdict::of(found.collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let Scope::Node(name) = window.scope() else {
+        return Verdict::Quiet;
+    };
+    let Some(node) = window.world().node(name) else {
+        return Verdict::Quiet;
+    };
+    let pressed = node
+        .state
+        .conditions
+        .iter()
+        .filter(|condition| &*condition.status == "True");
+    let found = pressed.filter_map(|condition| Some(insight(window, name, condition, short_of(&condition.kind)?)));
+    Verdict::of(found.collect())
 }
 
 fn short_of(condition: &str) -> Option<&'static str> {

@@ -13,10 +13,11 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, Severity, Tunable, Verdict, Window};
+use correlator::{ContainerView, Insight, Severity, Tunable, Verdict, Window};
 
 use crate::memory_kills::{self, Class, Kills, Whose};
 use crate::phrase::bytes;
+use crate::rule::Rule;
 use crate::{remedies, suspects};
 
 /// Kills from which on it is critical.
@@ -28,29 +29,15 @@ const CRITICAL: Tunable = Tunable {
     meaning: "kills within five minutes from which on it is critical",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/memory", "ebpf/process", "cgroup", "k8s/pods"],
+    hold: Duration::from_secs(300),
+    tunables: &[CRITICAL],
+    ..Rule::new("oom-child-killed", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "oom-child-killed"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/memory", "ebpf/process", "cgroup", "k8s/pods"]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(300)
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[CRITICAL]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

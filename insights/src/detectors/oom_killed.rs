@@ -15,40 +15,28 @@
 
 use std::time::Duration;
 
-use correlator::{
-    ContainerStatus, ContainerView, Detector, Fact, Insight, Severity, Source, Subject, Verdict, Window, signals,
-};
+use correlator::{ContainerStatus, ContainerView, Fact, Insight, Severity, Source, Subject, Verdict, Window, signals};
 
 use crate::memory_kills::{self, Class, Kill, Kills, Whose};
 use crate::phrase::{bytes, count};
+use crate::rule::Rule;
 use crate::{remedies, suspects};
 
 /// Containers of the pod that are named when the pod's limit ran out.
 const NAMED: usize = 3;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/memory", "cgroup", "k8s/pods"],
+    hold: Duration::from_secs(300),
+    ..Rule::new("oom-killed", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "oom-killed"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/memory", "cgroup", "k8s/pods"]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(300)
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let containers = window
-            .containers()
-            .iter()
-            .filter_map(|container| in_container(window, container));
-        Verdict::of(containers.chain(on_host(window)).collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let containers = window
+        .containers()
+        .iter()
+        .filter_map(|container| in_container(window, container));
+    Verdict::of(containers.chain(on_host(window)).collect())
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

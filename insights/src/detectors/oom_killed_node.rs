@@ -14,34 +14,24 @@
 
 use std::time::Duration;
 
-use correlator::{ContainerView, Detector, Insight, Severity, Source, Verdict, Window};
+use correlator::{ContainerView, Insight, Severity, Source, Verdict, Window};
 
 use crate::memory_kills::{self, Class, Kill, Whose};
 use crate::phrase::bytes;
+use crate::rule::Rule;
 use crate::{consumers, nodes, remedies, suspects};
 
 /// Consumers that are named.
 const NAMED: usize = 3;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/memory", "cgroup", "k8s/pods", "k8s/nodes"],
+    hold: Duration::from_secs(300),
+    ..Rule::new("oom-killed-node", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "oom-killed-node"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/memory", "cgroup", "k8s/pods", "k8s/nodes"]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(300)
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

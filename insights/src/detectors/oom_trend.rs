@@ -20,12 +20,13 @@
 use std::time::Duration;
 
 use correlator::forecast::OF_MEMORY;
-use correlator::{ContainerView, Detector, Insight, Remedy, Resource, Severity, Source, Tunable, Verdict, Window};
+use correlator::{ContainerView, Insight, Remedy, Resource, Severity, Source, Tunable, Verdict, Window};
 
 use crate::danger::{self, Danger};
 use crate::leak::{Leak, leak};
 use crate::memory_limit::{self, Advice};
 use crate::phrase::{bytes, duration};
+use crate::rule::Rule;
 use crate::{growth, remedies, standing};
 
 /// The share of the limit by which a limit further up leaves less.
@@ -37,40 +38,26 @@ const TUNABLES: [Tunable; 4] = {
     [info, warning, critical, SOON]
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["cgroup"],
+    hold: Duration::from_secs(15),
+    tunables: &TUNABLES,
+    ..Rule::new("oom-trend", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "oom-trend"
+fn detect(window: &Window<'_>) -> Verdict {
+    if window.pod().is_some_and(standing::is_over) {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["cgroup"]
-    }
-
-    fn hold(&self) -> Duration {
-        Duration::from_secs(15)
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &TUNABLES
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        if window.pod().is_some_and(standing::is_over) {
-            return Verdict::Quiet;
-        }
-        Verdict::each(window, |window, container| {
-            let run = container.runs.last()?;
-            let (fill, outlook) = (run.fill(Resource::Memory)?, run.outlook(Resource::Memory)?);
-            insight(
-                window,
-                container,
-                &Danger::of(fill, outlook, window.now(), window.tuned_time(&SOON))?,
-            )
-        })
-    }
+    Verdict::each(window, |window, container| {
+        let run = container.runs.last()?;
+        let (fill, outlook) = (run.fill(Resource::Memory)?, run.outlook(Resource::Memory)?);
+        insight(
+            window,
+            container,
+            &Danger::of(fill, outlook, window.now(), window.tuned_time(&SOON))?,
+        )
+    })
 }
 
 fn insight(window: &Window<'_>, container: &ContainerView<'_>, danger: &Danger<'_>) -> Option<Insight> {

@@ -14,14 +14,15 @@
 
 use correlator::object::BudgetState;
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Remedy, Risk, Scope, Severity, Source, Subject, Tunable,
-    Verdict, Window,
+    Culprit, Insight, ObjectRef, ObjectState, Pod, Remedy, Risk, Scope, Severity, Source, Subject, Tunable, Verdict,
+    Window,
 };
 
 use crate::changes::workload_of;
 use crate::kubectl::{Target, scale};
 use crate::nodes::pods_on;
 use crate::phrase::count;
+use crate::rule::Rule;
 use crate::workloads::look_at;
 
 const REPLACED: Tunable = Tunable {
@@ -32,42 +33,31 @@ const REPLACED: Tunable = Tunable {
     meaning: "how long a pod that was evicted may take to be made anew and become healthy",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/poddisruptionbudgets", "k8s/nodes", "k8s/pods"],
+    tunables: &[REPLACED],
+    ..Rule::new("pdb-blocks", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "pdb-blocks"
+fn detect(window: &Window<'_>) -> Verdict {
+    let Scope::Object(name) = window.scope() else {
+        return Verdict::Quiet;
+    };
+    let Some(ObjectState::DisruptionBudget(budget)) = window.world().object(name) else {
+        return Verdict::Quiet;
+    };
+    if budget.allowed > 0 || budget.expected == 0 {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/poddisruptionbudgets", "k8s/nodes", "k8s/pods"]
+    if is_under_way(window, budget) {
+        return Verdict::NotYet;
     }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[REPLACED]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Scope::Object(name) = window.scope() else {
-            return Verdict::Quiet;
-        };
-        let Some(ObjectState::DisruptionBudget(budget)) = window.world().object(name) else {
-            return Verdict::Quiet;
-        };
-        if budget.allowed > 0 || budget.expected == 0 {
-            return Verdict::Quiet;
-        }
-        if is_under_way(window, budget) {
-            return Verdict::NotYet;
-        }
-        let world = window.world();
-        let cordoned = world.nodes().filter(|(_, node)| node.state.unschedulable);
-        let held = cordoned.flat_map(|(node, _)| pods_on(world, node)).find(|pod| {
-            pod.identity.namespace.as_ref() == Some(&name.namespace) && budget.pods.selects(&pod.state.labels)
-        });
-        Verdict::of(held.map(|pod| insight(window, name, budget, pod)).into_iter().collect())
-    }
+    let world = window.world();
+    let cordoned = world.nodes().filter(|(_, node)| node.state.unschedulable);
+    let held = cordoned
+        .flat_map(|(node, _)| pods_on(world, node))
+        .find(|pod| pod.identity.namespace.as_ref() == Some(&name.namespace) && budget.pods.selects(&pod.state.labels));
+    Verdict::of(held.map(|pod| insight(window, name, budget, pod)).into_iter().collect())
 }
 
 /// A pod was evicted a moment ago and its successor is not healthy yet.

@@ -16,8 +16,7 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, Insight, ObjectState, Pod, Severity, Signal, Source, Subject, Tunable, Verdict,
-    Window,
+    ContainerView, Culprit, Insight, ObjectState, Pod, Severity, Signal, Source, Subject, Tunable, Verdict, Window,
 };
 use serde_json::{Value, json};
 
@@ -25,6 +24,7 @@ use crate::kubectl::{self, PatchType, Target};
 use crate::messages::{admission, start::Why};
 use crate::phrase::{count, escape};
 use crate::rejected::{self, Rejection};
+use crate::rule::Rule;
 use crate::{advice, standing, suspects};
 
 const REACH: Duration = Duration::from_secs(60);
@@ -43,31 +43,20 @@ const SECONDS: Tunable = Tunable {
     meaning: "different seconds of the minute in which system calls have to fail",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/pods", "k8s/events"],
+    tunables: &[LEAST, SECONDS],
+    ..Rule::new("permission-denied", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "permission-denied"
+fn detect(window: &Window<'_>) -> Verdict {
+    let rejection = rejected::of(window).filter(|rejection| rejection.why.is_permission());
+    let mut found: Vec<Insight> = rejection.iter().map(|rejection| not_taken(window, rejection)).collect();
+    for container in window.containers() {
+        found.extend(not_made(window, container));
+        found.extend(storm(window, container));
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/pods", "k8s/events"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST, SECONDS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let rejection = rejected::of(window).filter(|rejection| rejection.why.is_permission());
-        let mut found: Vec<Insight> = rejection.iter().map(|rejection| not_taken(window, rejection)).collect();
-        for container in window.containers() {
-            found.extend(not_made(window, container));
-            found.extend(storm(window, container));
-        }
-        Verdict::of(found)
-    }
+    Verdict::of(found)
 }
 
 fn not_made(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

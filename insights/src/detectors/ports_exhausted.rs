@@ -14,13 +14,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use correlator::{
-    ContainerView, Detector, Insight, Peer, REACH, Severity, Signal, Source, Tunable, Verdict, Window, signals,
-};
+use correlator::{ContainerView, Insight, Peer, REACH, Severity, Signal, Source, Tunable, Verdict, Window, signals};
 
 use crate::peers;
 use crate::phrase::count;
 use crate::rates;
+use crate::rule::Rule;
 
 const LEAST: Tunable = Tunable {
     detector: "ports-exhausted",
@@ -43,25 +42,14 @@ const NAMED: usize = 3;
 const CONNECT: Signal = Signal::new("syscall.errno:connect:EADDRNOTAVAIL");
 const BIND: Signal = Signal::new("syscall.errno:bind:EADDRNOTAVAIL");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/syscall", "ebpf/tcp_connect"],
+    tunables: &[LEAST, LEAST_CONNECTS],
+    ..Rule::new("ports-exhausted", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "ports-exhausted"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/syscall", "ebpf/tcp_connect"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST, LEAST_CONNECTS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

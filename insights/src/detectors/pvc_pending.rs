@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use correlator::object::ClaimState;
 use correlator::{
-    Culprit, Detector, Fact, Insight, KubeEvent, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject,
-    Timestamp, Tunable, Verdict, Window,
+    Culprit, Fact, Insight, KubeEvent, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Timestamp,
+    Tunable, Verdict, Window,
 };
 
 use crate::kubectl::list_all;
 use crate::phrase::{bytes, ending, escape};
+use crate::rule::Rule;
 use crate::workloads::look_at;
 
 const PATIENCE: Tunable = Tunable {
@@ -33,42 +34,31 @@ const PATIENCE: Tunable = Tunable {
 /// Characters of a message that a cause quotes.
 const QUOTED: usize = 160;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/persistentvolumeclaims", "k8s/pods", "k8s/events"],
+    tunables: &[PATIENCE],
+    ..Rule::new("pvc-pending", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "pvc-pending"
+fn detect(window: &Window<'_>) -> Verdict {
+    let Scope::Object(name) = window.scope() else {
+        return Verdict::Quiet;
+    };
+    let Some(ObjectState::Claim(claim)) = window.world().object(name) else {
+        return Verdict::Quiet;
+    };
+    let is_lost = &*claim.phase == "Lost";
+    if &*claim.phase != "Pending" && !is_lost {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/persistentvolumeclaims", "k8s/pods", "k8s/events"]
+    let waiting: Vec<&Pod> = window.world().pods().filter(|pod| waits_for(pod, name)).collect();
+    let age = claim
+        .created
+        .map_or(Duration::ZERO, |created| window.now().since(created));
+    if !is_lost && (waiting.is_empty() || age < window.tuned_time(&PATIENCE)) {
+        return Verdict::Quiet;
     }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[PATIENCE]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Scope::Object(name) = window.scope() else {
-            return Verdict::Quiet;
-        };
-        let Some(ObjectState::Claim(claim)) = window.world().object(name) else {
-            return Verdict::Quiet;
-        };
-        let is_lost = &*claim.phase == "Lost";
-        if &*claim.phase != "Pending" && !is_lost {
-            return Verdict::Quiet;
-        }
-        let waiting: Vec<&Pod> = window.world().pods().filter(|pod| waits_for(pod, name)).collect();
-        let age = claim
-            .created
-            .map_or(Duration::ZERO, |created| window.now().since(created));
-        if !is_lost && (waiting.is_empty() || age < window.tuned_time(&PATIENCE)) {
-            return Verdict::Quiet;
-        }
-        Verdict::of(vec![insight(window, name, claim, &waiting)])
-    }
+    Verdict::of(vec![insight(window, name, claim, &waiting)])
 }
 
 fn waits_for(pod: &Pod, claim: &ObjectRef) -> bool {

@@ -11,11 +11,12 @@
 
 use correlator::object::{QuotaState, Usage};
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
+    Culprit, Insight, ObjectRef, ObjectState, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
 };
 
 use crate::kubectl::list;
 use crate::phrase::{bytes, percent};
+use crate::rule::Rule;
 use crate::workloads::look_at;
 
 const USED: Tunable = Tunable {
@@ -26,35 +27,24 @@ const USED: Tunable = Tunable {
     meaning: "part of the quota of a resource in use that is told of",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/resourcequotas"],
+    tunables: &[USED],
+    ..Rule::new("quota-full", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "quota-full"
+fn detect(window: &Window<'_>) -> Verdict {
+    let Scope::Object(name) = window.scope() else {
+        return Verdict::Quiet;
+    };
+    let Some(ObjectState::Quota(quota)) = window.world().object(name) else {
+        return Verdict::Quiet;
+    };
+    let full: Vec<_> = full(quota, window.tuned(&USED)).collect();
+    if full.is_empty() {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/resourcequotas"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[USED]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Scope::Object(name) = window.scope() else {
-            return Verdict::Quiet;
-        };
-        let Some(ObjectState::Quota(quota)) = window.world().object(name) else {
-            return Verdict::Quiet;
-        };
-        let full: Vec<_> = full(quota, window.tuned(&USED)).collect();
-        if full.is_empty() {
-            return Verdict::Quiet;
-        }
-        Verdict::of(vec![insight(window, name, &full)])
-    }
+    Verdict::of(vec![insight(window, name, &full)])
 }
 
 /// A quota of zero forbids something on purpose.

@@ -12,12 +12,13 @@
 
 use correlator::object::WorkloadState;
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
+    Culprit, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Tunable, Verdict, Window,
 };
 
 use crate::kubectl::list;
 use crate::phrase::count;
 use crate::rejected;
+use crate::rule::Rule;
 use crate::workloads::{is_explained, is_ready, look_at, pods_of, unready_since, why_unready};
 
 const PATIENCE: Tunable = Tunable {
@@ -30,49 +31,38 @@ const PATIENCE: Tunable = Tunable {
 /// Pods that are told of.
 const NAMED: usize = 3;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/deployments", "k8s/statefulsets", "k8s/daemonsets", "k8s/pods"],
+    tunables: &[PATIENCE],
+    ..Rule::new("replicas-missing", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "replicas-missing"
+fn detect(window: &Window<'_>) -> Verdict {
+    let Scope::Object(name) = window.scope() else {
+        return Verdict::Quiet;
+    };
+    let Some(ObjectState::Workload(workload)) = window.world().object(name) else {
+        return Verdict::Quiet;
+    };
+    let keeps_pods = matches!(&*name.kind, "Deployment" | "StatefulSet" | "DaemonSet");
+    let wanted = workload.wanted.unwrap_or(0);
+    if !keeps_pods || !workload.observed || workload.ready >= wanted {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/deployments", "k8s/statefulsets", "k8s/daemonsets", "k8s/pods"]
+    if is_explained(window, name, RULE.id) || rejected::of(window).is_some() {
+        return Verdict::Quiet;
     }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[PATIENCE]
+    let unready: Vec<&Pod> = pods_of(window.world(), name).filter(|pod| !is_ready(pod)).collect();
+    // Pods that do not exist have no time; the workload is as old as its youngest trouble at least.
+    let since = unready
+        .iter()
+        .filter_map(|pod| unready_since(pod))
+        .max()
+        .or(workload.created);
+    if since.is_none_or(|since| window.now().since(since) < window.tuned_time(&PATIENCE)) {
+        return Verdict::NotYet;
     }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Scope::Object(name) = window.scope() else {
-            return Verdict::Quiet;
-        };
-        let Some(ObjectState::Workload(workload)) = window.world().object(name) else {
-            return Verdict::Quiet;
-        };
-        let keeps_pods = matches!(&*name.kind, "Deployment" | "StatefulSet" | "DaemonSet");
-        let wanted = workload.wanted.unwrap_or(0);
-        if !keeps_pods || !workload.observed || workload.ready >= wanted {
-            return Verdict::Quiet;
-        }
-        if is_explained(window, name, self.id()) || rejected::of(window).is_some() {
-            return Verdict::Quiet;
-        }
-        let unready: Vec<&Pod> = pods_of(window.world(), name).filter(|pod| !is_ready(pod)).collect();
-        // Pods that do not exist have no time; the workload is as old as its youngest trouble at least.
-        let since = unready
-            .iter()
-            .filter_map(|pod| unready_since(pod))
-            .max()
-            .or(workload.created);
-        if since.is_none_or(|since| window.now().since(since) < window.tuned_time(&PATIENCE)) {
-            return Verdict::NotYet;
-        }
-        Verdict::of(vec![insight(window, name, workload, &unready)])
-    }
+    Verdict::of(vec![insight(window, name, workload, &unready)])
 }
 
 fn insight(window: &Window<'_>, name: &ObjectRef, workload: &WorkloadState, unready: &[&Pod]) -> Insight {

@@ -22,8 +22,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, Insight, Outcome, Pod, Rate, RateKind, Severity, Signal, Source, Timestamp,
-    Tunable, Verdict, Window, signals,
+    ContainerView, Culprit, Insight, Outcome, Pod, Rate, RateKind, Severity, Signal, Source, Timestamp, Tunable,
+    Verdict, Window, signals,
 };
 
 use crate::baseline::{self, Baseline};
@@ -32,6 +32,7 @@ use crate::phrase::percent;
 use crate::rates;
 use crate::remedies;
 use crate::risen;
+use crate::rule::Rule;
 
 const RECEIVED: Signal = Signal::new("tcp.resets_received");
 const SENT: Signal = Signal::new("tcp.resets_sent");
@@ -63,40 +64,29 @@ const JUST_BEFORE: Duration = Duration::from_secs(60);
 
 const FALSE_ALARMS: Tunable = risen::false_alarms("resets");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &[
+        "ebpf/tcp_retransmit",
+        "ebpf/tcp_connect",
+        "k8s/pods",
+        "k8s/services",
+        "k8s/endpointslices",
+    ],
+    tunables: &[LEAST, LEAST_A_SECOND, FALSE_ALARMS],
+    ..Rule::new("resets", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "resets"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &[
-            "ebpf/tcp_retransmit",
-            "ebpf/tcp_connect",
-            "k8s/pods",
-            "k8s/services",
-            "k8s/endpointslices",
-        ]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST, LEAST_A_SECOND, FALSE_ALARMS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let sides = |container| [(container, true), (container, false)];
-        let found = window
-            .containers()
-            .iter()
-            .flat_map(sides)
-            .filter_map(|(container, is_received)| {
-                let burst = burst(window, container, is_received)?;
-                Some(insight(window, container, burst, is_received))
-            });
-        Verdict::of(found.collect())
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    let sides = |container| [(container, true), (container, false)];
+    let found = window
+        .containers()
+        .iter()
+        .flat_map(sides)
+        .filter_map(|(container, is_received)| {
+            let burst = burst(window, container, is_received)?;
+            Some(insight(window, container, burst, is_received))
+        });
+    Verdict::of(found.collect())
 }
 
 /// Resets a second: of late, and on average before.

@@ -15,14 +15,14 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Detector, Insight, REACH, Remedy, Series, Severity, Signal, Source, Timestamp, Tunable, Verdict,
-    Window,
+    ContainerView, Insight, REACH, Remedy, Series, Severity, Signal, Source, Timestamp, Tunable, Verdict, Window,
 };
 
 use crate::ends;
 use crate::limits::{self, Hit, Limit};
 use crate::nodes;
 use crate::phrase::count;
+use crate::rule::Rule;
 use crate::{remedies, suspects};
 
 const LEAST: Tunable = Tunable {
@@ -52,31 +52,20 @@ const LASTING: Tunable = Tunable {
 const PIDS: Signal = Signal::new("pids.current");
 const PIDS_MAX: Signal = Signal::new("pids.max");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/syscall", "cgroup", "k8s/pods"],
+    tunables: &[LEAST, CLOSE, LASTING],
+    ..Rule::new("resource-exhausted", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "resource-exhausted"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/syscall", "cgroup", "k8s/pods"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST, CLOSE, LASTING]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::of(
-            window
-                .containers()
-                .iter()
-                .flat_map(|container| in_container(window, container))
-                .collect(),
-        )
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::of(
+        window
+            .containers()
+            .iter()
+            .flat_map(|container| in_container(window, container))
+            .collect(),
+    )
 }
 
 /// What was found of one limit.

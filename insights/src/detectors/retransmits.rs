@@ -20,14 +20,15 @@
 use std::time::Duration;
 
 use correlator::{
-    ContainerView, Culprit, Detector, Failure, Insight, Outcome, Pod, Rate, RateKind, Scope, Severity, Signal, Source,
-    Tunable, Verdict, Window, signals,
+    ContainerView, Culprit, Failure, Insight, Outcome, Pod, Rate, RateKind, Scope, Severity, Signal, Source, Tunable,
+    Verdict, Window, signals,
 };
 
 use crate::phrase::{count, percent};
 use crate::rates;
 use crate::remedies;
 use crate::risen;
+use crate::rule::Rule;
 
 const RETRANSMITS: Signal = Signal::new("tcp.retransmits");
 const PAYLOAD: Signal = Signal::new("tcp.bytes_sent");
@@ -62,25 +63,14 @@ const CRITICAL_SHARE: Tunable = Tunable {
 };
 const FALSE_ALARMS: Tunable = risen::false_alarms("retransmits");
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["ebpf/tcp_retransmit", "ebpf/tcp_traffic", "ebpf/tcp_connect"],
+    tunables: &[LEAST, LEAST_SENT, CRITICAL_SHARE, FALSE_ALARMS],
+    ..Rule::new("retransmits", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "retransmits"
-    }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["ebpf/tcp_retransmit", "ebpf/tcp_traffic", "ebpf/tcp_connect"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[LEAST, LEAST_SENT, CRITICAL_SHARE, FALSE_ALARMS]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        Verdict::each(window, in_container)
-    }
+fn detect(window: &Window<'_>) -> Verdict {
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {

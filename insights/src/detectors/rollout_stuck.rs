@@ -17,13 +17,14 @@ use std::time::Duration;
 
 use correlator::object::WorkloadState;
 use correlator::{
-    Culprit, Detector, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Timestamp, Tunable,
-    Verdict, Window,
+    Culprit, Insight, ObjectRef, ObjectState, Pod, Scope, Severity, Source, Subject, Timestamp, Tunable, Verdict,
+    Window,
 };
 
 use crate::changes::{self, tell};
 use crate::kubectl::{Target, rollout_status};
 use crate::phrase::{count, duration};
+use crate::rule::Rule;
 use crate::workloads::{is_ready, look_at, pods_of, why_unready};
 
 const PATIENCE: Tunable = Tunable {
@@ -46,34 +47,23 @@ const AVAILABLE: Tunable = Tunable {
     meaning: "part of the wanted pods below which it is critical",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/deployments", "k8s/replicasets", "k8s/pods"],
+    tunables: &[PATIENCE, AVAILABLE],
+    ..Rule::new("rollout-stuck", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "rollout-stuck"
+fn detect(window: &Window<'_>) -> Verdict {
+    let Scope::Object(name) = window.scope() else {
+        return Verdict::Quiet;
+    };
+    let Some(ObjectState::Workload(workload)) = window.world().object(name) else {
+        return Verdict::Quiet;
+    };
+    if &*name.kind != "Deployment" || workload.paused || !workload.observed {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/deployments", "k8s/replicasets", "k8s/pods"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[PATIENCE, AVAILABLE]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Scope::Object(name) = window.scope() else {
-            return Verdict::Quiet;
-        };
-        let Some(ObjectState::Workload(workload)) = window.world().object(name) else {
-            return Verdict::Quiet;
-        };
-        if &*name.kind != "Deployment" || workload.paused || !workload.observed {
-            return Verdict::Quiet;
-        }
-        Verdict::of(stuck(window, name, workload).into_iter().collect())
-    }
+    Verdict::of(stuck(window, name, workload).into_iter().collect())
 }
 
 fn stuck(window: &Window<'_>, name: &ObjectRef, workload: &WorkloadState) -> Option<Insight> {

@@ -14,11 +14,12 @@
 //!
 //! **What to do.** Look at the network plugin's pod on that node; keep new pods away from the node meanwhile.
 
-use correlator::{Detector, Insight, Pod, PodIdentity, Remedy, Risk, Source, Tunable, Verdict, Window};
+use correlator::{Insight, Pod, PodIdentity, Remedy, Risk, Source, Tunable, Verdict, Window};
 
 use crate::kubectl::{self, Kubectl, Target};
 use crate::messages::sandbox::{self, SandboxFailure, Why};
 use crate::phrase::{count, ending, escape};
+use crate::rule::Rule;
 use crate::standing::{self, Setup, Told};
 use crate::{advice, suspects};
 
@@ -40,35 +41,24 @@ const LEAST: Tunable = Tunable {
 /// Characters of a message that a cause quotes.
 const QUOTED: usize = 160;
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/pods", "k8s/events"],
+    tunables: &[GRACE, LEAST],
+    ..Rule::new("sandbox-failed", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "sandbox-failed"
+fn detect(window: &Window<'_>) -> Verdict {
+    let (Some(pod), Some(Setup::Sandbox(told))) = (window.pod(), standing::setup(window)) else {
+        return Verdict::Quiet;
+    };
+    let all: u32 = standing::told(window, &["FailedCreatePodSandBox", "NetworkNotReady"])
+        .iter()
+        .map(|told| told.times)
+        .sum();
+    if f64::from(all) < window.tuned(&LEAST) || standing::age(pod, window.now()) < window.tuned_time(&GRACE) {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/pods", "k8s/events"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[GRACE, LEAST]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let (Some(pod), Some(Setup::Sandbox(told))) = (window.pod(), standing::setup(window)) else {
-            return Verdict::Quiet;
-        };
-        let all: u32 = standing::told(window, &["FailedCreatePodSandBox", "NetworkNotReady"])
-            .iter()
-            .map(|told| told.times)
-            .sum();
-        if f64::from(all) < window.tuned(&LEAST) || standing::age(pod, window.now()) < window.tuned_time(&GRACE) {
-            return Verdict::Quiet;
-        }
-        Verdict::Found(vec![insight(window, pod, &told, all)])
-    }
+    Verdict::Found(vec![insight(window, pod, &told, all)])
 }
 
 fn insight(window: &Window<'_>, pod: &Pod, told: &Told<'_>, all: u32) -> Insight {

@@ -13,12 +13,11 @@
 
 use std::time::Duration;
 
-use correlator::{
-    ContainerStatus, Culprit, Detector, Insight, Pod, Remedy, Risk, Severity, Source, Tunable, Verdict, Window,
-};
+use correlator::{ContainerStatus, Culprit, Insight, Pod, Remedy, Risk, Severity, Source, Tunable, Verdict, Window};
 
 use crate::kubectl::{Target, delete, describe, get};
 use crate::phrase::duration;
+use crate::rule::Rule;
 
 const PATIENCE: Tunable = Tunable {
     detector: "stuck-terminating",
@@ -28,34 +27,23 @@ const PATIENCE: Tunable = Tunable {
     meaning: "how long after its grace period a pod may be there",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/pods", "k8s/nodes"],
+    tunables: &[PATIENCE],
+    ..Rule::new("stuck-terminating", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "stuck-terminating"
+fn detect(window: &Window<'_>) -> Verdict {
+    let Some(pod) = window.pod().filter(|pod| pod.exists()) else {
+        return Verdict::Quiet;
+    };
+    let Some(over) = pod.state.deleted.map(|deleted| window.now().since(deleted)) else {
+        return Verdict::Quiet;
+    };
+    if over < window.tuned_time(&PATIENCE) {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/pods", "k8s/nodes"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[PATIENCE]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Some(pod) = window.pod().filter(|pod| pod.exists()) else {
-            return Verdict::Quiet;
-        };
-        let Some(over) = pod.state.deleted.map(|deleted| window.now().since(deleted)) else {
-            return Verdict::Quiet;
-        };
-        if over < window.tuned_time(&PATIENCE) {
-            return Verdict::Quiet;
-        }
-        Verdict::of(vec![insight(window, pod, over)])
-    }
+    Verdict::of(vec![insight(window, pod, over)])
 }
 
 fn insight(window: &Window<'_>, pod: &Pod, over: Duration) -> Insight {

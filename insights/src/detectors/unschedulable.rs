@@ -19,13 +19,14 @@
 //! **What to do.** Ask for less, free or add a node, or change the rule that keeps the pod off.
 
 use correlator::{
-    Condition, Culprit, Detector, Insight, Pod, Remedy, Risk, Severity, Source, Timestamp, Tunable, Verdict, Window,
+    Condition, Culprit, Insight, Pod, Remedy, Risk, Severity, Source, Timestamp, Tunable, Verdict, Window,
 };
 
 use crate::capacity::{self, Amount, Room, amount};
 use crate::kubectl::{self, Kubectl, Resources, Target};
 use crate::messages::scheduling::{self, Obstacle, Unschedulable};
 use crate::phrase::{count, escape};
+use crate::rule::Rule;
 use crate::{advice, standing, suspects};
 
 const GRACE: Tunable = Tunable {
@@ -57,51 +58,39 @@ const LONG: Tunable = Tunable {
     meaning: "how long a pod may be without a node before it is critical",
 };
 
-/// The detector.
-pub(crate) struct Rule;
+pub(crate) const RULE: Rule = Rule {
+    needs: &["k8s/pods", "k8s/nodes", "k8s/events"],
+    tunables: &[GRACE, GATED, SCALING, LONG],
+    ..Rule::new("unschedulable", detect)
+};
 
-impl Detector for Rule {
-    fn id(&self) -> &'static str {
-        "unschedulable"
+fn detect(window: &Window<'_>) -> Verdict {
+    let Some(pod) = window.pod().filter(|pod| standing::is_unscheduled(pod)) else {
+        return Verdict::Quiet;
+    };
+    let Some((since, message)) = refusal(window, pod) else {
+        return Verdict::Quiet;
+    };
+    let told = scheduling::classify(message);
+    let waited = window.now().since(since);
+    let is_gated = told.obstacles.iter().any(|(_, obstacle)| *obstacle == Obstacle::Gated);
+    let is_growing = standing::events(window).any(|(_, event)| &*event.reason == "TriggeredScaleUp" && !event.history);
+    let grace = match (is_gated, is_growing) {
+        (true, _) => &GATED,
+        (_, true) => &SCALING,
+        _ => &GRACE,
+    };
+    if waited < window.tuned_time(grace) {
+        return Verdict::Quiet;
     }
-
-    fn needs(&self) -> &'static [&'static str] {
-        &["k8s/pods", "k8s/nodes", "k8s/events"]
-    }
-
-    fn tunables(&self) -> &'static [Tunable] {
-        &[GRACE, GATED, SCALING, LONG]
-    }
-
-    fn detect(&self, window: &Window<'_>) -> Verdict {
-        let Some(pod) = window.pod().filter(|pod| standing::is_unscheduled(pod)) else {
-            return Verdict::Quiet;
-        };
-        let Some((since, message)) = refusal(window, pod) else {
-            return Verdict::Quiet;
-        };
-        let told = scheduling::classify(message);
-        let waited = window.now().since(since);
-        let is_gated = told.obstacles.iter().any(|(_, obstacle)| *obstacle == Obstacle::Gated);
-        let is_growing =
-            standing::events(window).any(|(_, event)| &*event.reason == "TriggeredScaleUp" && !event.history);
-        let grace = match (is_gated, is_growing) {
-            (true, _) => &GATED,
-            (_, true) => &SCALING,
-            _ => &GRACE,
-        };
-        if waited < window.tuned_time(grace) {
-            return Verdict::Quiet;
-        }
-        let severity = if waited >= window.tuned_time(&LONG) {
-            Severity::Critical
-        } else {
-            standing::severity(window.world(), &pod.identity)
-        };
-        Verdict::Found(vec![
-            said_before(window, severity).unwrap_or_else(|| insight(window, pod, &told, message, severity)),
-        ])
-    }
+    let severity = if waited >= window.tuned_time(&LONG) {
+        Severity::Critical
+    } else {
+        standing::severity(window.world(), &pod.identity)
+    };
+    Verdict::Found(vec![
+        said_before(window, severity).unwrap_or_else(|| insight(window, pod, &told, message, severity)),
+    ])
 }
 
 /// Since when, and in which words.
