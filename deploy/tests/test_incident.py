@@ -71,6 +71,21 @@ def panels():
     return queries, {one["name"]: one["query"]["query"] for one in dashboard["templating"]["list"] if one["type"] == "query"}
 
 
+def cart():
+    """A pod of a Deployment."""
+    return Pod(CART, "5f2b1c7e-0d3a-4b8e-9c41-aa10ffee0001", "10.244.1.8", memory=64 << 20, cpu=1000, processes=64,
+               owner=controller("ReplicaSet", "cart-6d5f7c9b8", "00000000-0000-4000-8000-000000000002"))
+
+
+def grow_and_be_killed(pod, node, api):
+    """Its container grows until the kernel kills it."""
+    started = pod.start(node, "leak")
+    api.apply(pod.object)
+    node.ended(*started)
+    pod.killed()
+    api.apply(pod.object)
+
+
 class Incident(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -93,8 +108,7 @@ class Incident(unittest.TestCase):
     @classmethod
     def start(cls):
         """A shop that has been running for a while, then the agent, then who asks it."""
-        cls.cart = Pod(CART, "5f2b1c7e-0d3a-4b8e-9c41-aa10ffee0001", "10.244.1.8", memory=64 << 20, cpu=1000, processes=64,
-                       owner=controller("ReplicaSet", "cart-6d5f7c9b8", "00000000-0000-4000-8000-000000000002"))
+        cls.cart = cart()
         cls.shop = Pod(SHOP, "5f2b1c7e-0d3a-4b8e-9c41-aa10ffee0002", "10.244.1.7", memory=64 << 20, cpu=300, processes=64,
                        owner=controller("StatefulSet", "shop", "00000000-0000-4000-8000-000000000004"))
         cls.shop.start(cls.node, "shop")
@@ -110,11 +124,7 @@ class Incident(unittest.TestCase):
     def tell(cls):
         """The cart grows until the kernel kills it, and does so again each time it is started."""
         for _ in range(4):
-            started = cls.cart.start(cls.node, "leak")
-            cls.api.apply(cls.cart.object)
-            cls.node.ended(*started)
-            cls.cart.killed()
-            cls.api.apply(cls.cart.object)
+            grow_and_be_killed(cls.cart, cls.node, cls.api)
             time.sleep(0.7)
 
     def asked(self, expression):
@@ -175,3 +185,30 @@ class Incident(unittest.TestCase):
     @staticmethod
     def filled(expression, chosen):
         return re.sub(r"\$(\w+)", lambda name: chosen[name[1]], expression)
+
+
+class LastWords(unittest.TestCase):
+    def setUp(self):
+        reason = missing()
+        if reason:
+            skip_or_fail(self, reason)
+
+    def keep(self, made, remove=None):
+        self.addCleanup(*([remove, made] if remove else [made.remove]))
+        return made
+
+    def test_what_waits_for_alertmanager_is_there_when_the_kubelet_has_ended_the_pod(self):
+        folder = self.keep(tempfile.mkdtemp(prefix="tapio-last-words-"), shutil.rmtree)
+        sandbox = self.keep(Sandbox())
+        api, node = self.keep(ApiServer(sandbox)), self.keep(Node())
+        api.apply(*before())
+        agent = self.keep(Container(render(more=VALUES), sandbox, api.account, api.address))
+        agent.until(lambda: agent.get("/readyz")[0] == 200)
+        grow_and_be_killed(cart(), node, api)
+        agent.until(lambda: re.search(r'tapio_insight_active\{id="oom-killed".*\} 1', agent.get("/metrics")[1]))
+
+        alertmanager = self.keep(Alertmanager(sandbox, folder))
+        agent.until(alertmanager.is_ready)
+        self.assertEqual(agent.stop(), 0, agent.said())
+        self.assertEqual(agent.get("/readyz")[0], 0)
+        self.assertIn(("oom-killed", CART), [(one["labels"]["id"], one["labels"].get("pod")) for one in alertmanager.alerts()])
