@@ -54,7 +54,7 @@ fn on_node(window: &Window<'_>) -> Option<Insight> {
         .take_while(|bucket| share(bucket) >= nearly)
         .count();
     let now = entries.last().filter(|_| lasting >= READINGS)?;
-    let severity = if share(now) >= window.tuned(&FULL) {
+    let severity = if share(&now) >= window.tuned(&FULL) {
         Severity::Critical
     } else {
         Severity::Warning
@@ -62,7 +62,7 @@ fn on_node(window: &Window<'_>) -> Option<Insight> {
     let subject = window.subject();
     let title = format!(
         "the connection tracking table of {subject} is {} full",
-        percent(share(now))
+        percent(share(&now))
     );
     let cause = format!(
         "{:.0} of {most:.0} connections are tracked; beyond that the kernel drops the first packet of every new one, for all pods of the node",

@@ -71,8 +71,8 @@ fn detect(window: &Window<'_>) -> Verdict {
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Option<Insight> {
     let now = window.now();
     let series = container.runs.iter().filter_map(|run| run.history.series(&OVERFLOWS));
-    let is_recent = |bucket: &&Bucket| now.since(bucket.at) < LATELY && bucket.sum > 0.0;
-    let buckets: Vec<&Bucket> = series.flat_map(Series::buckets).filter(is_recent).collect();
+    let is_recent = |bucket: &Bucket| now.since(bucket.at) < LATELY && bucket.sum > 0.0;
+    let buckets: Vec<Bucket> = series.flat_map(Series::buckets).filter(is_recent).collect();
     let overflows: f64 = buckets.iter().map(|bucket| bucket.sum).sum();
     if overflows < window.tuned(&LEAST) || (buckets.len() as f64) < window.tuned(&LEAST_SECONDS) {
         return None;

@@ -106,7 +106,7 @@ fn was_killed(window: &Window<'_>, container: &ContainerView<'_>) -> bool {
         .any(|class| memory_kills::of(window, container, *class).number > 0)
 }
 
-fn fresh(series: &Series, now: Timestamp) -> impl Iterator<Item = &Bucket> {
+fn fresh(series: &Series, now: Timestamp) -> impl Iterator<Item = Bucket> {
     series.buckets().filter(move |bucket| now.since(bucket.at) < FRESH)
 }
 

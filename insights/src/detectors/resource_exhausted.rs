@@ -117,7 +117,7 @@ fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insig
 fn tasks(window: &Window<'_>, container: &ContainerView<'_>) -> Option<(Timestamp, f64, f64)> {
     let most = container.series(&PIDS_MAX).and_then(Series::last)?.last;
     let series = container.series(&PIDS)?;
-    let close = |bucket: &&correlator::Bucket| bucket.last >= window.tuned(&CLOSE) * most;
+    let close = |bucket: &correlator::Bucket| bucket.last >= window.tuned(&CLOSE) * most;
     let lasting = series.buckets().rev().take_while(close).count() as f64 >= window.tuned(&LASTING);
     series
         .last()
