@@ -9,7 +9,9 @@ mod node;
 
 use std::process::Command;
 
+use correlator::Subject;
 use node::{Node, be_workload};
+use sniffers::recording::{Reader, Record};
 
 const WEB_UID: &str = "5f2b1c7e-0d3a-4b8e-9c41-aa10ffee0002";
 
@@ -19,36 +21,40 @@ fn workload() {
     be_workload();
 }
 
-/// How many events of these signals four seconds bring, with these intervals.
-fn events<const N: usize>(intervals: &str, signals: [&str; N]) -> [u64; N] {
+/// How many events of these signals about the container or the node four seconds bring, with these intervals. Other containers of the
+/// machine are not counted.
+fn events<const N: usize>(intervals: &str, signals: [&str; N]) -> [usize; N] {
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("tapio.yaml");
+    let (file, recording) = (folder.path().join("tapio.yaml"), folder.path().join("run.tapio.zst"));
     let text = format!(
         "intervals: {{{intervals}}}\nnode: {{kubeletRoot: {}}}\nprofile: custom\nprobes: {{memory_sample: true}}\n",
         folder.path().display()
     );
     std::fs::write(&file, text).unwrap();
     let out = Command::new(env!("CARGO_BIN_EXE_tapio"))
-        .args([
-            "sniff",
-            "--ebpf-only",
-            "--duration",
-            "4s",
-            "-o",
-            "prometheus",
-            "--config",
-        ])
+        .args(["sniff", "--ebpf-only", "--duration", "4s", "--config"])
         .arg(file)
+        .arg("--record")
+        .arg(&recording)
         .output()
         .unwrap();
-    let text = String::from_utf8(out.stdout).unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
-    signals.map(|signal| {
-        let is_it = |line: &&str| line.starts_with("tapio_events_total{") && line.contains(&format!("\"{signal}\""));
-        let line = text.lines().find(is_it);
-        let line = line.unwrap_or_else(|| panic!("no events of {signal}: {text}"));
-        line.rsplit(' ').next().unwrap().parse().unwrap()
-    })
+    let mut counts = [0; N];
+    for record in Reader::open(&recording).unwrap() {
+        let Record::Event(event) = record.unwrap() else {
+            continue;
+        };
+        let is_ours = match &event.subject {
+            Subject::Container(container) => &*container.uid == WEB_UID,
+            Subject::Node(_) => true,
+            _ => false,
+        };
+        let signal = signals.iter().position(|signal| *signal == event.signal.name());
+        if let (true, Some(signal)) = (is_ours, signal) {
+            counts[signal] += 1;
+        }
+    }
+    counts
 }
 
 #[test]
