@@ -51,7 +51,7 @@ pub(crate) enum Bound {
 }
 
 /// All series.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Registry {
     owners: Owners,
     families: Vec<Series>,
@@ -64,22 +64,6 @@ pub(crate) struct Registry {
     pub(super) limits: Limits,
     dropped: BTreeMap<Bound, u64>,
     expired: u64,
-}
-
-impl Default for Registry {
-    fn default() -> Self {
-        Self {
-            owners: Owners::default(),
-            families: Vec::new(),
-            by_name: BTreeMap::new(),
-            extras: Extras::default(),
-            of_pod: FxHashMap::default(),
-            buckets: Buckets::default(),
-            limits: Limits::default(),
-            dropped: BTreeMap::new(),
-            expired: 0,
-        }
-    }
 }
 
 impl Registry {
