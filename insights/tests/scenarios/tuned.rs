@@ -59,8 +59,13 @@ fn idle(tunables: &[Tunable]) -> Vec<String> {
         bases(tunable, tunables).iter().any(|base| {
             (0..stories.len()).any(|story| {
                 let usual = said(story, base);
-                let mut bounds = tunable.bounds.iter();
-                bounds.any(|bound| said(story, &with(base.clone(), tunable, *bound)) != usual)
+                let others = tunable
+                    .bounds
+                    .iter()
+                    .filter(|bound| (**bound - tunable.default).abs() > 0.0);
+                others
+                    .copied()
+                    .any(|bound| said(story, &with(base.clone(), tunable, bound)) != usual)
             })
         })
     };
