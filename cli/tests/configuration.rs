@@ -7,6 +7,8 @@ mod scrape;
 mod settings;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -214,6 +216,43 @@ fn sighup_changes_filters_keeps_the_old_ones_when_the_file_is_wrong_and_is_count
         "{text}"
     );
     assert!(text.contains("tapio_config_last_reload_successful 1\n"), "{text}");
+    assert_eq!(agent.stop().0, Some(0));
+}
+
+#[test]
+fn a_live_run_sends_to_the_sinks_of_the_file() {
+    let api = ApiServer::start_tls().unwrap();
+    api.apply(healthy("cart-0"));
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let secret = tempfile::NamedTempFile::new().unwrap();
+    fs::write(secret.path(), "s3cret").unwrap();
+    let text = format!(
+        "sinks: {{webhook: {{url: 'http://{}/in', secretFile: {}}}}}\n",
+        listener.local_addr().unwrap(),
+        secret.path().display()
+    );
+    let (agent, _folder) = beside(&api, &text);
+    restart(&api, healthy("cart-0"), 1, 137, "OOMKilled");
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut head = [0; 4_096];
+    let read = stream.read(&mut head).unwrap();
+    let head = String::from_utf8_lossy(&head[..read]).to_lowercase();
+    assert!(
+        head.starts_with("post /in http/1.1") && head.contains("x-tapio-signature-256: sha256="),
+        "{head}"
+    );
+    stream
+        .write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    // What of the body is not read yet must not reset the connection before the answer is.
+    stream.shutdown(Shutdown::Write).unwrap();
+    stream.read_to_end(&mut Vec::new()).unwrap();
+    let sent = r#"tapio_sink_sent_total{sink="webhook"} "#;
+    agent.until("/metrics", |reply| {
+        let mut lines = reply.body.lines().filter_map(|line| line.strip_prefix(sent));
+        lines.next().is_some_and(|count| count != "0")
+    });
+    drop(listener);
     assert_eq!(agent.stop().0, Some(0));
 }
 
