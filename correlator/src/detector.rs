@@ -50,14 +50,12 @@ impl Verdict {
     }
 
     /// What one look at each container of the window found.
-    pub fn each<'a>(window: &Window<'a>, look: impl Fn(&Window<'a>, &ContainerView<'a>) -> Option<Insight>) -> Self {
-        Self::of(
-            window
-                .containers()
-                .iter()
-                .filter_map(|container| look(window, container))
-                .collect(),
-        )
+    pub fn each<'a, F: IntoIterator<Item = Insight>>(
+        window: &Window<'a>,
+        look: impl Fn(&Window<'a>, &ContainerView<'a>) -> F,
+    ) -> Self {
+        let containers = window.containers().iter();
+        Self::of(containers.flat_map(|container| look(window, container)).collect())
     }
 
     /// The insights in it.

@@ -64,11 +64,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn detect(window: &Window<'_>) -> Verdict {
-    let found = window
-        .containers()
-        .iter()
-        .flat_map(|container| in_container(window, container));
-    Verdict::of(found.collect())
+    Verdict::each(window, in_container)
 }
 
 fn in_container(window: &Window<'_>, container: &ContainerView<'_>) -> Vec<Insight> {

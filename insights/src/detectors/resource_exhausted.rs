@@ -59,13 +59,7 @@ pub(crate) const RULE: Rule = Rule {
 };
 
 fn detect(window: &Window<'_>) -> Verdict {
-    Verdict::of(
-        window
-            .containers()
-            .iter()
-            .flat_map(|container| in_container(window, container))
-            .collect(),
-    )
+    Verdict::each(window, in_container)
 }
 
 /// What was found of one limit.
