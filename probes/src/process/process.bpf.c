@@ -33,7 +33,7 @@ struct exit_record {
 };
 RECORD_LAYOUT(exit_record);
 
-RECORD_RING(1 << 20);
+RECORD_RING(512 << 10);
 
 struct process_key {
 	__u64 start_time;

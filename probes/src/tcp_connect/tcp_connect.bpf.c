@@ -29,7 +29,7 @@ struct tcp_connect_record {
 };
 RECORD_LAYOUT(tcp_connect_record);
 
-RECORD_RING(2 << 20);
+RECORD_RING(1 << 20);
 
 /* Handshakes on their way, by socket. */
 struct handshake {
