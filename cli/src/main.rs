@@ -10,6 +10,7 @@ mod doctor;
 mod dump;
 mod explain;
 mod filter;
+mod heap;
 mod http;
 mod metrics;
 mod notices;

@@ -18,7 +18,7 @@ use sniffers::recording::host_facts;
 
 use crate::args::Sniff;
 use crate::config::Config;
-use crate::{privileges, profile};
+use crate::{heap, privileges, profile};
 
 /// Where the cgroup tree is.
 const CGROUP: &str = "/sys/fs/cgroup";
@@ -51,6 +51,8 @@ pub(crate) fn of(sniff: &Sniff, config: &Config) -> Result<Vec<Box<dyn Sniffer>>
     let probes = profile::chosen(sniff.profile, &sniff.probe, &sniff.no_probe)?;
     let mut ebpf = (!sniff.k8s_only).then(|| ebpf(sniff, probes, intervals.memory_sample.0));
     give_up_privileges(sniff, ebpf.as_mut());
+    // The kernel's types took megabytes, and are gone.
+    heap::trim();
     if let Some(ebpf) = ebpf {
         sniffers.push(Box::new(ebpf));
         sniffers.push(Box::new(CgroupSniffer::new(CGROUP.into(), intervals.cgroup.0)));
