@@ -23,7 +23,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 
-use child::{cpu_seconds, resident_mib, summary};
+use child::{Resident, cpu_seconds, summary};
 
 const PODS_A_NODE: usize = 50;
 const CHANGES_A_SECOND: usize = 500;
@@ -133,7 +133,7 @@ fn keep_whole_pods(kubeconfig: &Path) {
         .enable_all()
         .build()
         .expect("a runtime");
-    let empty = resident_mib(std::process::id());
+    let empty = Resident::of(std::process::id()).all;
     let kept = runtime.block_on(async {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("the kubeconfig");
@@ -166,7 +166,7 @@ fn watched(server: &ApiServer, kubeconfig: &Path, pods: usize, seconds: usize) {
         .spawn()
         .expect("tapio starts");
     let empty = loop {
-        let resident = resident_mib(tapio.id());
+        let resident = Resident::of(tapio.id()).all;
         if resident > 1.0 {
             break resident;
         }
@@ -189,7 +189,7 @@ fn watched(server: &ApiServer, kubeconfig: &Path, pods: usize, seconds: usize) {
         std::thread::sleep(due.saturating_sub(begun.elapsed()));
     }
     let (used, took) = (cpu_seconds(tapio.id()) - before, begun.elapsed().as_secs_f64());
-    let resident = resident_mib(tapio.id());
+    let resident = Resident::of(tapio.id()).all;
     println!(
         "\n{CHANGES_A_SECOND} changes/s for {took:.0} s: {:.1} % of a core, {resident:.1} MiB resident at the end",
         used / took * 100.0
@@ -198,7 +198,7 @@ fn watched(server: &ApiServer, kubeconfig: &Path, pods: usize, seconds: usize) {
 }
 
 fn row(what: &str, wall: Duration, child: &Child, empty: f64, pods: usize) {
-    let (cpu, resident) = (cpu_seconds(child.id()), resident_mib(child.id()));
+    let (cpu, resident) = (cpu_seconds(child.id()), Resident::of(child.id()).all);
     println!(
         "| {what} | {:.1} | {cpu:.1} | {:.0} | {resident:.1} | {:.0} |",
         wall.as_secs_f64(),

@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use child::{cpu_seconds, resident_mib, summary};
+use child::{Resident, cpu_seconds, summary};
 
 /// Each load runs for this long, then rests for as long.
 const BURST: Duration = Duration::from_millis(500);
@@ -42,12 +42,12 @@ fn main() {
         .into_iter()
         .map(|load| thread::spawn(move || keep_up(&load, end)))
         .collect();
-    println!("| minute | resident MiB | CPU s |\n|---|---|---|");
+    println!("| minute | resident MiB | anonymous | files and rings | CPU s |\n|---|---|---|---|---|");
     for minute in 1..=minutes {
         thread::sleep(Duration::from_secs(60));
+        let Resident { all, anonymous, files } = Resident::of(tapio.id());
         println!(
-            "| {minute} | {:.1} | {:.1} |",
-            resident_mib(tapio.id()),
+            "| {minute} | {all:.1} | {anonymous:.1} | {files:.1} | {:.1} |",
             cpu_seconds(tapio.id())
         );
     }

@@ -1,17 +1,35 @@
 //! What a child process uses, and how tapio is ended.
+#![allow(dead_code, reason = "each bench takes what it needs")]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::Child;
 
-/// Resident memory of a process, MiB; zero when there is none.
-pub(crate) fn resident_mib(pid: u32) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .unwrap_or_default();
-    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0
+/// Resident memory of a process, MiB; zeros when there is none.
+pub(crate) struct Resident {
+    pub(crate) all: f64,
+    /// Heap and stacks.
+    pub(crate) anonymous: f64,
+    /// The program, its libraries, and rings that it shares with the kernel.
+    pub(crate) files: f64,
+}
+
+impl Resident {
+    pub(crate) fn of(pid: u32) -> Self {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let mib = |name: &str| {
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap_or_default();
+            line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0
+        };
+        Self {
+            all: mib("VmRSS:"),
+            anonymous: mib("RssAnon:"),
+            files: mib("RssFile:") + mib("RssShmem:"),
+        }
+    }
 }
 
 /// CPU time of a process, user and system, in seconds.
