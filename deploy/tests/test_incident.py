@@ -163,7 +163,8 @@ class Incident(unittest.TestCase):
         chosen = {"__rate_interval": "15s"}
         for name, wanted in {"job": "tapio", "namespace": "shop", "pod": SHOP, "node": "node-a"}.items():
             asked, label = re.fullmatch(r"label_values\((.*), (\w+)\)", self.filled(variables[name], chosen)).groups()
-            self.assertIn(wanted, self.prometheus.label_values(asked, label))
+            # After the first scrape.
+            self.agent.until(lambda: wanted in self.prometheus.label_values(asked, label), within=30)
             chosen[name] = wanted
         chosen["pod"] = f"({CART}|{SHOP})"
         expressions = [(title, self.filled(expression, chosen)) for title, expression in queries]
