@@ -11,9 +11,6 @@ use crate::time::Timestamp;
 
 /// Most signals a history keeps; more come only from a broken source.
 const MAX_SIGNALS: usize = 64;
-/// What is counted for the metrics alone, by the labels of these: a program makes dozens of different system calls, which would
-/// leave no room for the signals that tell of trouble.
-const NOT_REMEMBERED: [&str; 2] = ["syscall.calls", "syscall.latency"];
 /// Most facts a history keeps; the oldest DNS answer goes first, and the oldest fact where there is none: lookups are many
 /// and must not push out how a container ended.
 const MAX_FACTS: usize = 128;
@@ -58,15 +55,16 @@ pub struct Failure {
 }
 
 impl History {
-    /// Remembers an event, unless it is for the metrics alone (`syscall.calls`, `syscall.latency`). `false` when it came too
+    /// Remembers an event, unless it is for metrics and forecasts alone. `false` when it came too
     /// late or beyond a bound, and so was not remembered.
     pub fn add(&mut self, event: Event) -> bool {
         let at = event.at;
-        let (family, _) = event.signal.name().split_once(':').unwrap_or_default();
-        if NOT_REMEMBERED.contains(&family) {
-            return true;
-        }
         let kept = match event.body {
+            Body::Fact(fact) => {
+                self.state(at, fact);
+                true
+            }
+            _ if !is_remembered(&event.signal) => true,
             Body::Gauge(value) => self.sample(event.signal, at, value),
             Body::Count(rise) => self.sample(event.signal, at, rise as f64),
             Body::Histogram(histogram) => {
@@ -85,10 +83,6 @@ impl History {
                     peer,
                 },
             ),
-            Body::Fact(fact) => {
-                self.state(at, fact);
-                true
-            }
         };
         self.first = Some(self.first.map_or(at, |first| first.min(at)));
         self.last = Some(self.last.map_or(at, |last| last.max(at)));
@@ -104,9 +98,6 @@ impl History {
     }
 
     fn sample(&mut self, signal: Signal, at: Timestamp, value: f64) -> bool {
-        if is_exported_only(&signal) {
-            return true;
-        }
         let room = self.series.len() < MAX_SIGNALS || self.series.contains_key(&signal);
         room && self.series.entry(signal).or_default().add(at, value)
     }
@@ -138,7 +129,7 @@ impl History {
         self.sketches.entry(signal.clone()).or_default().at(at)
     }
 
-    /// Drops what is out of reach at `now`. `false` when nothing is left.
+    /// Drops what is out of reach at `now`. `false` when all is.
     pub fn forget(&mut self, now: Timestamp) -> bool {
         let cutoff = now.minus(REACH);
         for series in self.series.values_mut() {
@@ -154,22 +145,25 @@ impl History {
             .retain(|_, spans| !spans.ok.is_empty() || !spans.failed.is_empty());
         self.sketches.retain(|_, sketches| sketches.forget_before(cutoff));
         self.facts.retain(|(at, _)| *at >= cutoff);
-        !(self.series.is_empty() && self.spans.is_empty() && self.facts.is_empty())
+        self.last.is_some_and(|last| last >= cutoff)
     }
 
     /// The values of a gauge, a counter or a histogram's count.
     pub fn series(&self, signal: &Signal) -> Option<&Series> {
+        debug_assert!(is_remembered(signal), "{signal:?} is asked for and not remembered");
         self.series.get(signal)
     }
 
     /// The spans of a signal.
     pub fn spans(&self, signal: &Signal) -> Option<&Spans> {
+        debug_assert!(is_remembered(signal), "{signal:?} is asked for and not remembered");
         self.spans.get(signal)
     }
 
     /// How long the spans of a signal took that were answered, or what its histograms counted, from `from` to before
     /// `to`, to half a minute.
     pub fn latencies(&self, signal: &Signal, from: Timestamp, to: Timestamp) -> Sketch {
+        debug_assert!(is_remembered(signal), "{signal:?} is asked for and not remembered");
         let sketches = self.sketches.get(signal);
         sketches.map_or_else(Sketch::default, |sketches| sketches.between(from, to))
     }
@@ -205,10 +199,40 @@ impl Spans {
     }
 }
 
-/// Whether the values of a signal are for metrics alone.
-fn is_exported_only(signal: &Signal) -> bool {
-    let labels = signal.name().strip_prefix(signals::DNS_QUERIES_BY_DOMAIN.name());
-    labels.is_some_and(|labels| labels.starts_with(':'))
+/// Whether a detector may ask what the values of a signal were. Of the others, metrics and forecasts take each value as it comes, and no more than
+/// that: five minutes of them would be half of the memory, and labels without end (system calls, domains) would leave no room for
+/// the signals that tell of trouble.
+fn is_remembered(signal: &Signal) -> bool {
+    let (family, _) = signal.name().split_once(':').unwrap_or((signal.name(), ""));
+    !matches!(
+        family,
+        "syscall.calls"
+            | "syscall.latency"
+            | "memory.rss"
+            | "memory.active_cache"
+            | "memory.working_set"
+            | "memory.major_faults"
+            | "memory.headroom"
+            | "memory.limit_hits"
+            | "io.pressure_some"
+            | "cpu.context_switches"
+            | "pids.headroom"
+            | "files.open"
+            | "files.limit"
+            | "volume.used_bytes"
+            | "volume.size_bytes"
+            | "volume.used_inodes"
+            | "volume.size_inodes"
+            | "tcp.bytes_received"
+            | "tcp.rtt"
+            | "tcp.connection_duration"
+            | "net.active_flows"
+            | "net.bytes_sent"
+            | "net.bytes_received"
+            | "dns.queries"
+            | "dns.queries_by_domain"
+            | "dns.retries"
+    )
 }
 
 /// Keeps a queue in order of time although events come late, and drops the oldest beyond `most`.
