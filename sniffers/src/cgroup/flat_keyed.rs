@@ -3,10 +3,8 @@
 /// The value of `key`, when the text has it as a whole number that fits.
 pub(super) fn value(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| {
-        let mut words = line.split_ascii_whitespace();
-        (words.next() == Some(key))
-            .then(|| words.next()?.parse().ok())
-            .flatten()
+        let rest = line.strip_prefix(key)?.strip_prefix(' ')?;
+        rest.trim_ascii().parse().ok()
     })
 }
 

@@ -1,7 +1,9 @@
 //! Watches containers' cgroup files: memory, limits, OOM kills, CPU time and throttling, pressure, process counts, in
 //! cgroup v1, hybrid and v2.
 
+mod charge;
 mod cpu_stat;
+mod files;
 mod flat_keyed;
 mod memory_limit;
 mod memory_stat;
@@ -14,7 +16,7 @@ mod room;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use pidmap::{Layout, PidMap};
@@ -23,6 +25,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::sniffer::{Context, SniffError, Sniffer};
 use crate::{clock, meminfo};
+use files::Files;
 use meter::Meter;
 use reading::Reading;
 use room::Above;
@@ -31,7 +34,7 @@ use room::Above;
 ///
 /// Gauges (memory, processes) are said at every reading, counters as how much they rose since the last; the first reading
 /// of a container only sets its marks. Costs about fifteen small reads a container and interval, and two to six for each
-/// cgroup above containers.
+/// cgroup above containers, of files that stay open: up to 4096 descriptors, for which the process's soft limit is raised.
 #[derive(Debug)]
 pub struct CgroupSniffer {
     root: PathBuf,
@@ -73,7 +76,7 @@ impl Sniffer for CgroupSniffer {
             return Err(no_tree(&self.root));
         }
         cx.events.sighted(clock::now(), self.name());
-        let mut meter = Meter::default();
+        let (mut meter, mut files) = (Meter::default(), Files::new(files::allowance()));
         let mut ticks = tokio::time::interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -82,9 +85,9 @@ impl Sniffer for CgroupSniffer {
                 _ = ticks.tick() => {}
             }
             let (root, proc, pods) = (self.root.clone(), self.proc.clone(), Arc::clone(&cx.pods));
-            let readings = spawn_blocking(move || read_all(&root, &proc, &pods))
-                .await
-                .map_err(|error| stopped(&error))?;
+            let round = spawn_blocking(move || read_all(&root, &proc, &pods, files)).await;
+            let (readings, kept) = round.map_err(|error| stopped(&error))?;
+            files = kept;
             for event in meter.events(clock::now(), &readings) {
                 cx.events.send(event);
             }
@@ -93,18 +96,26 @@ impl Sniffer for CgroupSniffer {
 }
 
 /// Reads every container there is; one that vanished meanwhile has an empty reading and is left out.
-fn read_all(root: &Path, proc: &Path, pods: &PidMap) -> Vec<(pidmap::ContainerCgroup, Reading)> {
+fn read_all(
+    root: &Path,
+    proc: &Path,
+    pods: &PidMap,
+    mut files: Files,
+) -> (Vec<(pidmap::ContainerCgroup, Reading)>, Files) {
+    files.begin(Instant::now());
     let layout = Layout::of(root);
-    let mut above = Above::new(meminfo::free_swap(proc));
+    let mut above = Above::new(meminfo::free_swap(proc), files);
     let read = |container| {
         let reading = reading::read(root, &layout, &container, &mut above);
         (container, reading)
     };
-    pods.containers()
+    let readings = pods
+        .containers()
         .into_iter()
         .map(read)
         .filter(|(_, reading)| *reading != Reading::default())
-        .collect()
+        .collect();
+    (readings, above.files)
 }
 
 fn no_tree(root: &Path) -> SniffError {

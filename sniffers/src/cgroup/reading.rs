@@ -1,14 +1,15 @@
 //! Reads one container's cgroup files, wherever each controller is mounted. What is absent is left out.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use pidmap::{ContainerCgroup, Hierarchy, Layout};
 
+use super::charge::{charge_v1, charge_v2};
 use super::cpu_stat::{Throttling, throttling_v1, throttling_v2, usage_v2};
+use super::files::{Files, Place};
 use super::flat_keyed::single;
-use super::memory_limit::{limit_v1, limit_v2};
-use super::memory_stat::{Split, major_faults_v1, major_faults_v2, split_v1, split_v2};
+use super::memory_limit::limit_v2;
+use super::memory_stat::Split;
 use super::oom_kills::{limit_hits, oom_kills};
 use super::pressure::{Stalled, stalled};
 use super::room::{self, Above};
@@ -55,16 +56,6 @@ pub(super) struct Memory {
     pub(super) major_faults: Option<Counter<u64>>,
 }
 
-/// What a memory cgroup is charged, bytes.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Charge {
-    pub(super) usage: u64,
-    pub(super) split: Option<Split>,
-    /// The lowest limit over the cgroup and those above it, where its own files tell (v1).
-    pub(super) lowest: Option<u64>,
-    pub(super) major_faults: Option<u64>,
-}
-
 /// A counter and where it was read: counters of two hierarchies do not continue each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Counter<T> {
@@ -79,61 +70,65 @@ pub(super) fn read(root: &Path, layout: &Layout, container: &ContainerCgroup, ab
     let memory = place(layout.memory.as_deref(), container.memory.as_deref());
     let mut reading = Reading::default();
     if let (Some(directory), Some(tree)) = (&unified, &layout.unified) {
-        reading = read_v2(directory, tree, above);
+        let place = above.files.place(directory);
+        reading = read_v2(directory, place, tree, above);
         // A controller is in one hierarchy only.
         if layout.memory.is_none() {
-            let events = text(directory, "memory.events").unwrap_or_default();
-            reading.memory = memory_v2(directory, tree, above);
-            reading.oom_kills = oom_kills(&events).map(v2);
-            reading.limit_hits = limit_hits(&events).map(v2);
+            let events = above.files.text(place, "memory.events").unwrap_or_default();
+            reading.oom_kills = oom_kills(events).map(v2);
+            reading.limit_hits = limit_hits(events).map(v2);
+            reading.memory = memory_v2(directory, place, tree, above);
         }
     }
     if let (Some(directory), Some(tree)) = (&memory, &layout.memory) {
-        reading.memory = memory_v1(directory, tree, above);
-        reading.oom_kills = text(directory, "memory.oom_control")
-            .and_then(|text| oom_kills(&text))
-            .map(v1);
-        reading.limit_hits = text(directory, "memory.failcnt").and_then(|text| single(&text)).map(v1);
+        let place = above.files.place(directory);
+        reading.memory = memory_v1(directory, place, tree, above);
+        let control = above.files.text(place, "memory.oom_control");
+        reading.oom_kills = control.and_then(oom_kills).map(v1);
+        reading.limit_hits = above.files.number(place, "memory.failcnt").map(v1);
     }
     let Some(path) = container.memory.as_deref() else {
         return reading;
     };
     if reading.processes.is_none() {
         let tree = root.join("pids");
-        reading.processes = processes(&tree.join(path.trim_start_matches('/')), &tree, above);
+        let directory = tree.join(path.trim_start_matches('/'));
+        let place = above.files.place(&directory);
+        reading.processes = processes(&directory, place, &tree, above);
     }
+    let files = &mut above.files;
     if reading.cpu_usage.is_none() {
-        reading.cpu_usage = first(root, &CPUACCT, path, "cpuacct.usage")
-            .and_then(|text| single(&text))
-            .map(v1);
+        reading.cpu_usage = first(files, root, &CPUACCT, path, "cpuacct.usage", single).map(v1);
     }
     if reading.throttling.is_none() {
-        reading.throttling = first(root, &CPU, path, "cpu.stat")
-            .and_then(|text| throttling_v1(&text))
-            .map(v1);
+        reading.throttling = first(files, root, &CPU, path, "cpu.stat", throttling_v1).map(v1);
     }
     reading
 }
 
 /// What cgroup v2 tells of a container wherever the memory controller is.
-fn read_v2(directory: &Path, tree: &Path, above: &mut Above) -> Reading {
-    let cpu = text(directory, "cpu.stat").unwrap_or_default();
-    let pressure = |file| text(directory, file).and_then(|text| stalled(&text)).map(v2);
+fn read_v2(directory: &Path, place: Place, tree: &Path, above: &mut Above) -> Reading {
+    let processes = processes(directory, place, tree, above);
+    let files = &mut above.files;
+    let cpu = files.text(place, "cpu.stat").unwrap_or_default();
+    let (cpu_usage, throttling) = (usage_v2(cpu).map(v2), throttling_v2(cpu).map(v2));
+    let mut pressure = |file| files.text(place, file).and_then(stalled).map(v2);
     Reading {
         memory_pressure: pressure("memory.pressure"),
         cpu_pressure: pressure("cpu.pressure"),
         io_pressure: pressure("io.pressure"),
-        processes: processes(directory, tree, above),
-        cpu_usage: usage_v2(&cpu).map(v2),
-        throttling: throttling_v2(&cpu).map(v2),
+        processes,
+        cpu_usage,
+        throttling,
         ..Reading::default()
     }
 }
 
-fn memory_v2(directory: &Path, tree: &Path, above: &mut Above) -> Option<Memory> {
-    let charge = charge_v2(directory)?;
-    let limit = text(directory, "memory.max").and_then(|text| limit_v2(&text));
-    let own = room::memory_v2(directory, limit, Some(charge), above.swap_free.is_some());
+fn memory_v2(directory: &Path, place: Place, tree: &Path, above: &mut Above) -> Option<Memory> {
+    let charge = charge_v2(&mut above.files, place)?;
+    let limit = above.files.text(place, "memory.max").and_then(limit_v2);
+    let has_swap = above.swap_free.is_some();
+    let own = room::memory_v2(&mut above.files, place, limit, Some(charge), has_swap);
     let room = own.within(above.memory_v2(directory, tree));
     Some(Memory {
         usage: charge.usage,
@@ -144,10 +139,11 @@ fn memory_v2(directory: &Path, tree: &Path, above: &mut Above) -> Option<Memory>
     })
 }
 
-fn memory_v1(directory: &Path, tree: &Path, above: &mut Above) -> Option<Memory> {
-    let charge = charge_v1(directory)?;
-    let limit = room::limit_of_v1(directory);
-    let own = room::memory_v1(directory, limit, Some(&charge), above.swap_free.is_some());
+fn memory_v1(directory: &Path, place: Place, tree: &Path, above: &mut Above) -> Option<Memory> {
+    let charge = charge_v1(&mut above.files, place)?;
+    let limit = room::limit_of_v1(&mut above.files, place);
+    let has_swap = above.swap_free.is_some();
+    let own = room::memory_v1(&mut above.files, place, limit, Some(&charge), has_swap);
     let room = room::by_hierarchy(own, above.memory_v1(directory, tree), &charge);
     Some(Memory {
         usage: charge.usage,
@@ -158,36 +154,10 @@ fn memory_v1(directory: &Path, tree: &Path, above: &mut Above) -> Option<Memory>
     })
 }
 
-/// What a v2 cgroup is charged.
-pub(super) fn charge_v2(directory: &Path) -> Option<Charge> {
-    // The order matters: the stat may be older than the usage, never newer.
-    let stat = text(directory, "memory.stat");
-    let usage = single(&text(directory, "memory.current")?)?;
-    Some(Charge {
-        usage,
-        split: stat.as_ref().and_then(|stat| split_v2(stat, usage)),
-        lowest: None,
-        major_faults: stat.as_ref().and_then(|stat| major_faults_v2(stat)),
-    })
-}
-
-/// What a v1 cgroup is charged.
-pub(super) fn charge_v1(directory: &Path) -> Option<Charge> {
-    let stat = text(directory, "memory.stat");
-    let usage = single(&text(directory, "memory.usage_in_bytes")?)?;
-    let kernel = text(directory, "memory.kmem.usage_in_bytes").and_then(|text| single(&text));
-    Some(Charge {
-        usage,
-        split: stat.as_ref().and_then(|stat| split_v1(stat, usage, kernel)),
-        lowest: stat.as_ref().and_then(|stat| limit_v1(stat)),
-        major_faults: stat.as_ref().and_then(|stat| major_faults_v1(stat)),
-    })
-}
-
 /// The same files in v1 and v2 (`kernel/cgroup/pids.c`).
-fn processes(directory: &Path, tree: &Path, above: &mut Above) -> Option<Processes> {
-    let current = single(&text(directory, "pids.current")?)?;
-    let limit = text(directory, "pids.max").and_then(|text| single(&text));
+fn processes(directory: &Path, place: Place, tree: &Path, above: &mut Above) -> Option<Processes> {
+    let current = above.files.number(place, "pids.current")?;
+    let limit = above.files.number(place, "pids.max");
     let room = room::processes(limit, Some(current)).within(above.processes(directory, tree));
     Some(Processes {
         current,
@@ -210,20 +180,27 @@ fn place(tree: Option<&Path>, path: Option<&str>) -> Option<PathBuf> {
     Some(tree?.join(path?.trim_start_matches('/')))
 }
 
-fn first(root: &Path, mounts: &[&str], path: &str, file: &str) -> Option<String> {
-    mounts
-        .iter()
-        .find_map(|mount| text(&root.join(mount).join(path.trim_start_matches('/')), file))
-}
-
-pub(super) fn text(directory: &Path, file: &str) -> Option<String> {
-    fs::read(directory.join(file))
-        .ok()
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+/// What the first of the mounts that has this file says in it.
+fn first<T>(
+    files: &mut Files,
+    root: &Path,
+    mounts: &[&str],
+    path: &str,
+    file: &'static str,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Option<T> {
+    for mount in mounts {
+        let place = files.place(&root.join(mount).join(path.trim_start_matches('/')));
+        if let Some(text) = files.text(place, file) {
+            return parse(text);
+        }
+    }
+    None
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::sync::Arc;
 
     use tempfile::TempDir;

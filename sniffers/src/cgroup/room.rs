@@ -4,9 +4,9 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use super::flat_keyed::single;
+use super::charge::{Charge, charge_v1, charge_v2};
+use super::files::{Files, Place};
 use super::memory_limit::{limit_v2, limited_v1};
-use super::reading::{Charge, charge_v1, charge_v2, text};
 
 /// The lowest limit of a cgroup and of those above it, and the least that is left until one is met. `None` is no limit.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -50,41 +50,55 @@ pub(super) struct Above {
     pub(super) swap_free: Option<u64>,
     memory: HashMap<PathBuf, Room>,
     processes: HashMap<PathBuf, Room>,
+    /// Outlives the round.
+    pub(super) files: Files,
 }
 
 impl Above {
     /// A round on a machine with this much free swap, `None` for a machine that has no swap.
-    pub(super) fn new(swap_free: Option<u64>) -> Self {
+    pub(super) fn new(swap_free: Option<u64>, files: Files) -> Self {
         Self {
             swap_free,
+            files,
             ..Self::default()
         }
     }
 
     /// Room of memory above a v2 cgroup.
     pub(super) fn memory_v2(&mut self, directory: &Path, tree: &Path) -> Room {
-        let has_swap = self.swap_free.is_some();
-        above(&mut self.memory, directory, tree, &|level| level_v2(level, has_swap))
+        let (files, has_swap) = (&mut self.files, self.swap_free.is_some());
+        above(&mut self.memory, directory, tree, &mut |level| {
+            level_v2(files, level, has_swap)
+        })
     }
 
     /// Room of memory above a v1 cgroup.
     pub(super) fn memory_v1(&mut self, directory: &Path, tree: &Path) -> Room {
-        let has_swap = self.swap_free.is_some();
-        above(&mut self.memory, directory, tree, &|level| level_v1(level, has_swap))
+        let (files, has_swap) = (&mut self.files, self.swap_free.is_some());
+        above(&mut self.memory, directory, tree, &mut |level| {
+            level_v1(files, level, has_swap)
+        })
     }
 
     /// Room of processes above a cgroup, of either version.
     pub(super) fn processes(&mut self, directory: &Path, tree: &Path) -> Room {
-        above(&mut self.processes, directory, tree, &|level| {
-            let limit = read(level, "pids.max");
-            let current = limit.and_then(|_| read(level, "pids.current"));
+        let files = &mut self.files;
+        above(&mut self.processes, directory, tree, &mut |level| {
+            let level = files.place(level);
+            let limit = files.number(level, "pids.max");
+            let current = limit.and_then(|_| files.number(level, "pids.current"));
             processes(limit, current)
         })
     }
 }
 
 /// The room of the directories above this one, up to the root of their tree.
-fn above(known: &mut HashMap<PathBuf, Room>, directory: &Path, tree: &Path, level: &impl Fn(&Path) -> Room) -> Room {
+fn above(
+    known: &mut HashMap<PathBuf, Room>,
+    directory: &Path,
+    tree: &Path,
+    level: &mut impl FnMut(&Path) -> Room,
+) -> Room {
     let Some(parent) = directory.parent().filter(|parent| parent.starts_with(tree)) else {
         return Room::default();
     };
@@ -97,46 +111,62 @@ fn above(known: &mut HashMap<PathBuf, Room>, directory: &Path, tree: &Path, leve
 }
 
 /// Only a cgroup that has a limit is asked what it uses.
-fn level_v2(directory: &Path, has_swap: bool) -> Room {
-    let limit = text(directory, "memory.max").and_then(|text| limit_v2(&text));
-    let charge = limit.and_then(|_| charge_v2(directory));
-    memory_v2(directory, limit, charge, has_swap)
+fn level_v2(files: &mut Files, directory: &Path, has_swap: bool) -> Room {
+    let place = files.place(directory);
+    let limit = files.text(place, "memory.max").and_then(limit_v2);
+    let charge = limit.and_then(|_| charge_v2(files, place));
+    memory_v2(files, place, limit, charge, has_swap)
 }
 
-fn level_v1(directory: &Path, has_swap: bool) -> Room {
-    let limit = limit_of_v1(directory);
-    let charge = limit.and_then(|_| charge_v1(directory));
-    memory_v1(directory, limit, charge.as_ref(), has_swap)
+fn level_v1(files: &mut Files, directory: &Path, has_swap: bool) -> Room {
+    let place = files.place(directory);
+    let limit = limit_of_v1(files, place);
+    let charge = limit.and_then(|_| charge_v1(files, place));
+    memory_v1(files, place, limit, charge.as_ref(), has_swap)
 }
 
 /// A v1 cgroup's own limit.
-pub(super) fn limit_of_v1(directory: &Path) -> Option<u64> {
-    text(directory, "memory.limit_in_bytes").and_then(|text| limited_v1(single(&text)?))
+pub(super) fn limit_of_v1(files: &mut Files, place: Place) -> Option<u64> {
+    files.number(place, "memory.limit_in_bytes").and_then(limited_v1)
 }
 
 /// The room of a v2 cgroup alone.
-pub(super) fn memory_v2(directory: &Path, limit: Option<u64>, charge: Option<Charge>, has_swap: bool) -> Room {
-    let swap = || Some(read(directory, "memory.swap.max")?.saturating_sub(read(directory, "memory.swap.current")?));
+pub(super) fn memory_v2(
+    files: &mut Files,
+    place: Place,
+    limit: Option<u64>,
+    charge: Option<Charge>,
+    has_swap: bool,
+) -> Room {
+    let mut read = |file| files.number(place, file);
+    let mut swap = || Some(read("memory.swap.max")?.saturating_sub(read("memory.swap.current")?));
     Room {
         limit,
         left: left(limit, charge.as_ref()),
-        swap: has_swap.then(swap).flatten(),
+        swap: if has_swap { swap() } else { None },
         both: None,
     }
 }
 
 /// The room of a v1 cgroup alone. Where swap is not accounted there are no files of both together.
-pub(super) fn memory_v1(directory: &Path, limit: Option<u64>, charge: Option<&Charge>, has_swap: bool) -> Room {
-    let both = || {
-        let limit = limited_v1(read(directory, "memory.memsw.limit_in_bytes")?)?;
-        let usage = read(directory, "memory.memsw.usage_in_bytes")?;
+pub(super) fn memory_v1(
+    files: &mut Files,
+    place: Place,
+    limit: Option<u64>,
+    charge: Option<&Charge>,
+    has_swap: bool,
+) -> Room {
+    let mut read = |file| files.number(place, file);
+    let mut both = || {
+        let limit = limited_v1(read("memory.memsw.limit_in_bytes")?)?;
+        let usage = read("memory.memsw.usage_in_bytes")?;
         Some(limit.saturating_sub(usage.saturating_sub(charge?.split?.cache)))
     };
     Room {
         limit,
         left: left(limit, charge),
         swap: None,
-        both: has_swap.then(both).flatten(),
+        both: if has_swap { both() } else { None },
     }
 }
 
@@ -170,10 +200,6 @@ pub(super) fn by_hierarchy(own: Room, above: Room, charge: &Charge) -> Room {
 
 fn left(limit: Option<u64>, charge: Option<&Charge>) -> Option<u64> {
     Some(limit?.saturating_sub(charge?.split?.unreclaimable))
-}
-
-fn read(directory: &Path, file: &str) -> Option<u64> {
-    single(&text(directory, file)?)
 }
 
 #[cfg(test)]
@@ -264,9 +290,14 @@ mod tests {
             ("pods/pod/memory.swap.current", "60\n"),
         ]);
         let container = cgroups.path().join("pods/pod/c");
-        let room = Above::new(Some(500)).memory_v2(&container, cgroups.path());
+        let room = Above::new(Some(500), Files::default()).memory_v2(&container, cgroups.path());
         assert_eq!((room.limit, room.left, room.swap), (Some(2000), Some(1000), Some(240)));
-        assert_eq!(Above::new(None).memory_v2(&container, cgroups.path()).swap, None);
+        assert_eq!(
+            Above::new(None, Files::default())
+                .memory_v2(&container, cgroups.path())
+                .swap,
+            None
+        );
     }
 
     #[test]
@@ -278,7 +309,7 @@ mod tests {
             ("pod/memory.memsw.limit_in_bytes", "2500\n"),
             ("pod/memory.memsw.usage_in_bytes", "1500\n"),
         ]);
-        let room = Above::new(Some(5000)).memory_v1(&cgroups.path().join("pod/c"), cgroups.path());
+        let room = Above::new(Some(5000), Files::default()).memory_v1(&cgroups.path().join("pod/c"), cgroups.path());
         assert_eq!((room.left, room.both), (Some(1200), Some(1300)));
         assert_eq!(room.headroom(Some(5000)), Some(1300));
         assert_eq!(room.headroom(Some(70)), Some(1270));
