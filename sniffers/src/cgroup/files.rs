@@ -50,7 +50,7 @@ pub(super) struct Place(usize);
 struct Directory {
     path: PathBuf,
     is_asked_for: bool,
-    /// When its cgroup was first seen.
+    /// When its cgroup was first seen, or seen to have gone: one of the same name may come.
     since: Instant,
     files: Vec<(&'static str, Known)>,
 }
@@ -58,6 +58,8 @@ struct Directory {
 #[derive(Debug)]
 enum Known {
     Open(File),
+    /// Read by opening it each time, for want of descriptors.
+    Passing,
     /// Nothing to read there, found at this time.
     Absent(Instant),
 }
@@ -146,18 +148,22 @@ impl Files {
             let len = read(&file, &mut self.buffer)?;
             Ok((file, len))
         });
-        directory.files.retain(|(file, _)| *file != name);
+        let before = directory.files.iter().position(|(file, _)| *file == name);
+        let before = before.map(|at| directory.files.swap_remove(at).1);
         match read {
             Ok((file, len)) => {
-                if self.open < self.most {
-                    self.open += 1;
-                    directory.files.push((name, Known::Open(file)));
-                }
+                let is_kept = self.open < self.most;
+                self.open += usize::from(is_kept);
+                let known = if is_kept { Known::Open(file) } else { Known::Passing };
+                directory.files.push((name, known));
                 Some(len)
             }
             // Too many files are open: says nothing of this one.
             Err(error) if matches!(errno(&error), Some(Errno::EMFILE | Errno::ENFILE)) => None,
             Err(_) => {
+                if matches!(before, Some(Known::Passing)) {
+                    directory.since = self.now;
+                }
                 directory.files.push((name, Known::Absent(self.now)));
                 None
             }
@@ -248,6 +254,24 @@ mod tests {
             assert_eq!(files.open, 2);
             files.begin(Instant::now());
         }
+    }
+
+    #[test]
+    fn a_cgroup_that_went_is_looked_for_anew_whether_or_not_its_files_were_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pids.current");
+        let mut files = Files::new(0);
+        let began = files.now;
+        let mut at = |seconds| {
+            files.begin(began + Duration::from_secs(seconds));
+            said(&mut files, folder.path(), "pids.current")
+        };
+        fs::write(&file, "1").unwrap();
+        assert_eq!((at(0).as_deref(), at(100).as_deref()), (Some("1"), Some("1")));
+        fs::remove_file(&file).unwrap();
+        assert_eq!(at(101), None);
+        fs::write(&file, "2").unwrap();
+        assert_eq!(at(102).as_deref(), Some("2"));
     }
 
     #[test]
