@@ -37,7 +37,7 @@ pub(super) struct Files {
     /// Descriptors that are open, and how many may be.
     open: usize,
     most: usize,
-    /// When the round began.
+    /// When the last round ended.
     now: Instant,
     buffer: Vec<u8>,
 }
@@ -84,8 +84,8 @@ impl Files {
         }
     }
 
-    /// Ends the round before and begins one: what that one did not ask for is closed.
-    pub(super) fn begin(&mut self, now: Instant) {
+    /// Ends a round at this time: what it did not ask for is closed.
+    pub(super) fn end(&mut self, now: Instant) {
         self.now = now;
         if self.directories.iter().any(|directory| !directory.is_asked_for) {
             self.directories.retain(|directory| directory.is_asked_for);
@@ -236,7 +236,7 @@ mod tests {
             fs::write(&file, text).unwrap();
             assert_eq!(said(&mut files, folder.path(), "memory.current").as_deref(), Some(text));
             assert_eq!(files.open, 1);
-            files.begin(Instant::now());
+            files.end(Instant::now());
         }
     }
 
@@ -252,7 +252,7 @@ mod tests {
                 assert_eq!(said(&mut files, folder.path(), name).as_deref(), Some(name));
             }
             assert_eq!(files.open, 2);
-            files.begin(Instant::now());
+            files.end(Instant::now());
         }
     }
 
@@ -263,7 +263,7 @@ mod tests {
         let mut files = Files::new(0);
         let began = files.now;
         let mut at = |seconds| {
-            files.begin(began + Duration::from_secs(seconds));
+            files.end(began + Duration::from_secs(seconds));
             said(&mut files, folder.path(), "pids.current")
         };
         fs::write(&file, "1").unwrap();
@@ -285,10 +285,10 @@ mod tests {
         let mut files = Files::new(10);
         said(&mut files, &one, "pids.max").unwrap();
         said(&mut files, &other, "pids.max").unwrap();
-        files.begin(Instant::now());
+        files.end(Instant::now());
         assert_eq!(files.open, 2);
         assert_eq!(said(&mut files, &other, "pids.max").as_deref(), other.to_str());
-        files.begin(Instant::now());
+        files.end(Instant::now());
         assert_eq!((files.open, files.directories.len()), (1, 1));
         assert_eq!(said(&mut files, &other, "pids.max").as_deref(), other.to_str());
         assert_eq!(said(&mut files, &one, "pids.max").as_deref(), one.to_str());
@@ -301,7 +301,7 @@ mod tests {
         let mut files = Files::new(10);
         let began = files.now;
         let mut at = |seconds| {
-            files.begin(began + Duration::from_secs(seconds));
+            files.end(began + Duration::from_secs(seconds));
             said(&mut files, folder.path(), "memory.max")
         };
         assert_eq!((at(0), at(9), at(11)), (None, None, None));
@@ -328,7 +328,7 @@ mod tests {
         }
         let mut files = Files::new(10);
         let mut round = || {
-            files.begin(Instant::now());
+            files.end(Instant::now());
             (said(&mut files, &cgroup, name), files.open)
         };
         let first = round();

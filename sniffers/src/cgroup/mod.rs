@@ -96,13 +96,7 @@ impl Sniffer for CgroupSniffer {
 }
 
 /// Reads every container there is; one that vanished meanwhile has an empty reading and is left out.
-fn read_all(
-    root: &Path,
-    proc: &Path,
-    pods: &PidMap,
-    mut files: Files,
-) -> (Vec<(pidmap::ContainerCgroup, Reading)>, Files) {
-    files.begin(Instant::now());
+fn read_all(root: &Path, proc: &Path, pods: &PidMap, files: Files) -> (Vec<(pidmap::ContainerCgroup, Reading)>, Files) {
     let layout = Layout::of(root);
     let mut above = Above::new(meminfo::free_swap(proc), files);
     let read = |container| {
@@ -115,6 +109,7 @@ fn read_all(
         .map(read)
         .filter(|(_, reading)| *reading != Reading::default())
         .collect();
+    above.files.end(Instant::now());
     (readings, above.files)
 }
 
