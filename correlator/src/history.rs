@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use crate::event::{Body, Event, Outcome, Peer, Signal, signals};
+use crate::event::{Body, Event, Outcome, Peer, Signal};
 use crate::fact::Fact;
 use crate::series::{REACH, Series};
 use crate::sketch::{Sketch, Sketches};
@@ -251,6 +251,7 @@ pub(crate) fn insert_in_time<T>(queue: &mut VecDeque<T>, item: T, time: impl Fn(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::signals;
     use crate::fact::{DnsAnswer, Transport};
     use crate::identity::Subject;
 
