@@ -217,7 +217,7 @@ impl Stretch {
     const JITTER: u64 = 20_000;
 
     fn new(at: Timestamp, value: f64) -> Self {
-        let packed = at.as_nanos() / 1_000 << Self::MORE;
+        let packed = (at.as_nanos() / 1_000) << Self::MORE;
         Self { packed, value }
     }
 
@@ -356,9 +356,10 @@ mod tests {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             (state >> 33) % below
         };
+        let steps = [1_000, 1_000, 1_000, 1_003, 400, 7_000];
         let (mut series, mut kept, mut now) = (Series::default(), BTreeMap::<u64, Vec<(u64, f64)>>::new(), 0_u64);
         for _ in 0..3_000 {
-            now += [1_000, 1_000, 1_000, 1_003, 400, 7_000][random(6) as usize];
+            now += steps.into_iter().nth(usize::try_from(random(6)).unwrap()).unwrap();
             let late = if random(10) == 0 { random(3_000) } else { 0 };
             let (time, value) = (at(now.saturating_sub(late)), f64::from(random(20) == 0));
             assert!(series.add(time, value));
